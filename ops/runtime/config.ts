@@ -1,0 +1,301 @@
+// The one table of settings: name, kind, default, unit and prose. Nothing else reads the environment.
+// `--help` prints this table; unknown MILLRACE_* variables and bad values stop the start with one message.
+import { resolve } from "node:path";
+
+type Kind = "string" | "integer" | "url" | "list";
+
+interface Setting {
+  readonly kind: Kind;
+  readonly default: string | undefined;
+  readonly description: string;
+  readonly min?: number;
+  readonly max?: number;
+  /** True: holds a password or key; never printed. */
+  readonly secret?: true;
+  /** True: set by the supervisor for its parts, not by people. */
+  readonly internal?: true;
+}
+
+export const configTable = {
+  MILLRACE_PORT: {
+    kind: "integer",
+    default: "8080",
+    min: 1,
+    max: 65_535,
+    description: "The edge's port (HTTP and WebSocket).",
+  },
+  MILLRACE_HOST: { kind: "string", default: "127.0.0.1", description: "Address the edge binds to." },
+  MILLRACE_DATA_DIR: {
+    kind: "string",
+    default: ".millrace",
+    description: "Folder of everything the embedded parts keep.",
+  },
+  MILLRACE_NATS_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description: "Use this NATS server (nats://user:password@host:port, comma separated for a cluster).",
+  },
+  MILLRACE_CLICKHOUSE_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description: "Use this ClickHouse server (http://user:password@host:8123/database).",
+  },
+  MILLRACE_POSTGRES_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description: "Use this Postgres server (postgres://user:password@host:5432/database).",
+  },
+  MILLRACE_REDIS_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description: "Use this Redis or Valkey server (redis://:password@host:6379).",
+  },
+  MILLRACE_NATS_REPLICAS: {
+    kind: "integer",
+    default: "1",
+    min: 1,
+    max: 5,
+    description: "Copies of every stream.",
+  },
+  MILLRACE_CLICKHOUSE_CLUSTER: {
+    kind: "string",
+    default: undefined,
+    description: "Name of the ClickHouse cluster the tables are spread over.",
+  },
+  MILLRACE_WRITE_KEY: {
+    kind: "string",
+    default: undefined,
+    secret: true,
+    description: "Write key of the project `default`; made at first start when unset.",
+  },
+  MILLRACE_READ_KEY: {
+    kind: "string",
+    default: undefined,
+    secret: true,
+    description: "Read key of the project `default`; made at first start when unset.",
+  },
+  MILLRACE_ADMIN_KEY: {
+    kind: "string",
+    default: undefined,
+    secret: true,
+    description: "Admin key of the project `default`; made at first start when unset.",
+  },
+  MILLRACE_TRUSTED_PROXIES: {
+    kind: "list",
+    default: "",
+    description: "CIDRs whose X-Forwarded-For is believed, comma separated.",
+  },
+  MILLRACE_PARTITIONS: {
+    kind: "integer",
+    default: "8",
+    min: 1,
+    max: 256,
+    description: "Partitions of the event log; fixed when the log is first created.",
+  },
+  MILLRACE_WORKER_PROCESSES: {
+    kind: "integer",
+    default: "1",
+    min: 1,
+    max: 64,
+    description: "Worker processes that `start` runs.",
+  },
+  MILLRACE_WORKER_THREADS: {
+    kind: "integer",
+    default: "2",
+    min: 1,
+    max: 64,
+    description: "Pool threads of each worker process.",
+  },
+  MILLRACE_BODY_BYTES_MAX: {
+    kind: "integer",
+    default: String(10 * 1024 * 1024),
+    min: 1024,
+    max: 1024 * 1024 * 1024,
+    description: "Largest request body for events, in bytes, also after decompression.",
+  },
+  MILLRACE_EVENTS_PER_REQUEST_MAX: {
+    kind: "integer",
+    default: "10000",
+    min: 1,
+    max: 1_000_000,
+    description: "Most events that one request may hold.",
+  },
+  MILLRACE_LOG_BYTES_MAX: {
+    kind: "integer",
+    default: String(8 * 1024 * 1024 * 1024),
+    min: 64 * 1024 * 1024,
+    max: Number.MAX_SAFE_INTEGER,
+    description: "Size of the event log in bytes; when it is full of unstored events, ingestion is refused.",
+  },
+  MILLRACE_LAG_EVENTS_MAX: {
+    kind: "integer",
+    default: "20000000",
+    min: 1000,
+    max: Number.MAX_SAFE_INTEGER,
+    description: "Ingestion answers 503 while more events than this wait to be stored.",
+  },
+  MILLRACE_DEDUPE_IDS_MAX: {
+    kind: "integer",
+    default: "50000000",
+    min: 1000,
+    max: 1_000_000_000,
+    description: "Event ids remembered to drop repeats, over all partitions of a worker process.",
+  },
+  MILLRACE_DEDUPE_DAYS: {
+    kind: "integer",
+    default: "7",
+    min: 1,
+    max: 90,
+    description: "Days that event ids are remembered, unless MILLRACE_DEDUPE_IDS_MAX is hit first.",
+  },
+  MILLRACE_CLICKHOUSE_MEMORY_BYTES_MAX: {
+    kind: "integer",
+    default: String(4 * 1024 * 1024 * 1024),
+    min: 512 * 1024 * 1024,
+    max: Number.MAX_SAFE_INTEGER,
+    description: "Memory bound of the embedded ClickHouse server, in bytes.",
+  },
+  MILLRACE_LOG_LEVEL: {
+    kind: "string",
+    default: "info",
+    description: "Least level that is logged: debug, info, warn, error.",
+  },
+  MILLRACE_INSTANCE: {
+    kind: "string",
+    default: undefined,
+    internal: true,
+    description: "Name of this process among its kind.",
+  },
+  MILLRACE_SUPERVISED: {
+    kind: "integer",
+    default: "0",
+    min: 0,
+    max: 1,
+    internal: true,
+    description: "1: stop when standard input closes, because the supervisor is gone.",
+  },
+} as const satisfies Record<string, Setting>;
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  /** Absolute path. */
+  readonly dataDir: string;
+  readonly natsUrl: string | undefined;
+  readonly clickhouseUrl: string | undefined;
+  readonly postgresUrl: string | undefined;
+  readonly redisUrl: string | undefined;
+  readonly natsReplicas: number;
+  readonly clickhouseCluster: string | undefined;
+  readonly writeKey: string | undefined;
+  readonly readKey: string | undefined;
+  readonly adminKey: string | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly partitions: number;
+  readonly workerProcesses: number;
+  readonly workerThreads: number;
+  readonly bodyBytesMax: number;
+  readonly eventsPerRequestMax: number;
+  readonly logBytesMax: number;
+  readonly lagEventsMax: number;
+  readonly dedupeIdsMax: number;
+  readonly dedupeDays: number;
+  readonly clickhouseMemoryBytesMax: number;
+  readonly logLevel: string;
+  readonly instance: string | undefined;
+  readonly supervised: boolean;
+}
+
+/** All that is wrong with the environment, in one message. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join("\n")}`,
+    );
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function problemOf(name: string, setting: Setting, value: string): string | undefined {
+  if (setting.kind === "integer") {
+    const number = Number(value);
+    const min = setting.min ?? Number.MIN_SAFE_INTEGER;
+    const max = setting.max ?? Number.MAX_SAFE_INTEGER;
+    if (!Number.isSafeInteger(number) || number < min || number > max) {
+      return `${name} must be a whole number from ${min} to ${max}; it is "${value}"`;
+    }
+  }
+  if (setting.kind === "url") {
+    for (const part of value.split(",")) {
+      if (!URL.canParse(part)) return `${name} must be a URL (scheme://user:password@host:port)`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Reads and checks all settings.
+ * Throws ConfigError that lists every unknown MILLRACE_* variable and every bad value.
+ */
+export function readConfig(env: Environment = process.env): Config {
+  const problems: string[] = [];
+  for (const name of Object.keys(env)) {
+    if (name.startsWith("MILLRACE_") && !Object.hasOwn(configTable, name)) {
+      problems.push(`${name} is not a known setting; \`npm start -- --help\` lists them`);
+    }
+  }
+  const values: Record<string, string | undefined> = {};
+  for (const [name, setting] of Object.entries<Setting>(configTable)) {
+    const given = env[name];
+    const value = given === undefined || given === "" ? setting.default : given;
+    values[name] = value;
+    if (value === undefined) continue;
+    const problem = problemOf(name, setting, value);
+    if (problem !== undefined) problems.push(problem);
+  }
+  const logLevel = values["MILLRACE_LOG_LEVEL"] as string;
+  if (!["debug", "info", "warn", "error"].includes(logLevel)) {
+    problems.push(`MILLRACE_LOG_LEVEL must be debug, info, warn or error; it is "${logLevel}"`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const text = (name: keyof typeof configTable): string | undefined => values[name];
+  const integer = (name: keyof typeof configTable): number => Number(values[name]);
+  return {
+    port: integer("MILLRACE_PORT"),
+    host: text("MILLRACE_HOST") as string,
+    dataDir: resolve(text("MILLRACE_DATA_DIR") as string),
+    natsUrl: text("MILLRACE_NATS_URL"),
+    clickhouseUrl: text("MILLRACE_CLICKHOUSE_URL"),
+    postgresUrl: text("MILLRACE_POSTGRES_URL"),
+    redisUrl: text("MILLRACE_REDIS_URL"),
+    natsReplicas: integer("MILLRACE_NATS_REPLICAS"),
+    clickhouseCluster: text("MILLRACE_CLICKHOUSE_CLUSTER"),
+    writeKey: text("MILLRACE_WRITE_KEY"),
+    readKey: text("MILLRACE_READ_KEY"),
+    adminKey: text("MILLRACE_ADMIN_KEY"),
+    trustedProxies: (text("MILLRACE_TRUSTED_PROXIES") ?? "").split(",").filter((cidr) => cidr !== ""),
+    partitions: integer("MILLRACE_PARTITIONS"),
+    workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
+    workerThreads: integer("MILLRACE_WORKER_THREADS"),
+    bodyBytesMax: integer("MILLRACE_BODY_BYTES_MAX"),
+    eventsPerRequestMax: integer("MILLRACE_EVENTS_PER_REQUEST_MAX"),
+    logBytesMax: integer("MILLRACE_LOG_BYTES_MAX"),
+    lagEventsMax: integer("MILLRACE_LAG_EVENTS_MAX"),
+    dedupeIdsMax: integer("MILLRACE_DEDUPE_IDS_MAX"),
+    dedupeDays: integer("MILLRACE_DEDUPE_DAYS"),
+    clickhouseMemoryBytesMax: integer("MILLRACE_CLICKHOUSE_MEMORY_BYTES_MAX"),
+    logLevel,
+    instance: text("MILLRACE_INSTANCE"),
+    supervised: integer("MILLRACE_SUPERVISED") === 1,
+  };
+}

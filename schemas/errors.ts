@@ -1,0 +1,178 @@
+// The closed catalogue of error codes, and the one class that carries them.
+// Translated in exactly two places: the edge (to HTTP) and consumers (to retry or dead letter).
+
+interface CatalogueEntry {
+  /** HTTP status the edge answers with. */
+  readonly status: number;
+  /** True when the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+  /** What happened and what to do next; used when the thrower gives no message of its own. */
+  readonly message: string;
+}
+
+export const errorCatalogue = {
+  MALFORMED_JSON: { status: 400, retryable: false, message: "The body is not valid JSON." },
+  INVALID_ENCODING: { status: 400, retryable: false, message: "The body is not valid UTF-8." },
+  MALFORMED_COMPRESSION: {
+    status: 400,
+    retryable: false,
+    message: "The compressed body is damaged or cut short.",
+  },
+  EMPTY_BODY: { status: 400, retryable: false, message: "The body is empty; send at least one event." },
+  INVALID_BODY: { status: 400, retryable: false, message: "The body does not have the expected shape." },
+  INVALID_QUERY: { status: 400, retryable: false, message: "The query does not match its contract." },
+  INVALID_PARAMETER: {
+    status: 400,
+    retryable: false,
+    message: "A parameter has a value that is not allowed.",
+  },
+  TOO_MANY_EVENTS: {
+    status: 413,
+    retryable: false,
+    message: "The request holds more events than one request may; send smaller batches.",
+  },
+  NO_EVENT_ACCEPTED: { status: 400, retryable: false, message: "None of the events was accepted." },
+  EVENT_NOT_AN_OBJECT: { status: 400, retryable: false, message: "An event must be a JSON object." },
+  EVENT_NAME_MISSING: {
+    status: 400,
+    retryable: false,
+    message: "`event` is required: a string of 1 to 200 characters.",
+  },
+  EVENT_NAME_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`event` must be a string of 1 to 200 characters.",
+  },
+  USER_MISSING: {
+    status: 400,
+    retryable: false,
+    message: "One of `user_id` and `anonymous_id` is required.",
+  },
+  USER_ID_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`user_id` and `anonymous_id` must be strings of 1 to 200 characters that name a person.",
+  },
+  EVENT_ID_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`event_id` must be a string of 1 to 200 characters.",
+  },
+  SESSION_ID_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`session_id` must be a string of 1 to 200 characters.",
+  },
+  TIMESTAMP_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`timestamp` must be an ISO 8601 time or epoch milliseconds.",
+  },
+  TIMESTAMP_IN_FUTURE: {
+    status: 400,
+    retryable: false,
+    message: "`timestamp` lies more than 24 hours in the future.",
+  },
+  PROPERTIES_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "`properties` and `context` must be JSON objects.",
+  },
+  EVENT_TOO_LARGE: { status: 400, retryable: false, message: "The event is larger than 32 KB." },
+  EVENT_TOO_DEEP: {
+    status: 400,
+    retryable: false,
+    message: "The event's properties are nested deeper than 20 levels.",
+  },
+  NUMBER_OUT_OF_RANGE: {
+    status: 400,
+    retryable: false,
+    message: "A number is too large to be stored exactly as a double.",
+  },
+  BODY_TOO_LARGE: { status: 413, retryable: false, message: "The body is larger than allowed." },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    retryable: false,
+    message: "The content type or content encoding is not supported.",
+  },
+  UNAUTHORIZED: {
+    status: 401,
+    retryable: false,
+    message: "A valid key is required: send `Authorization: Bearer <key>`.",
+  },
+  FORBIDDEN: {
+    status: 403,
+    retryable: false,
+    message: "The key is valid but its scope does not allow this.",
+  },
+  NOT_FOUND: { status: 404, retryable: false, message: "There is nothing at this address." },
+  EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
+  PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
+  METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
+  REQUEST_TIMEOUT: { status: 408, retryable: true, message: "The body did not arrive in time." },
+  CONFLICT: { status: 409, retryable: false, message: "Something with this name exists already." },
+  RATE_LIMITED: { status: 429, retryable: true, message: "Too many requests; wait as Retry-After says." },
+  QUOTA_EXCEEDED: { status: 429, retryable: true, message: "The project's quota is used up." },
+  BEHIND: {
+    status: 503,
+    retryable: true,
+    message:
+      "The log or the workers are behind; wait as Retry-After says, nothing of this request was taken.",
+  },
+  LOG_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: "The log did not confirm in time; send again with the same event ids, repeats count once.",
+  },
+  SERVICE_UNAVAILABLE: { status: 503, retryable: true, message: "The service behind this address is away." },
+  STORE_UNAVAILABLE: { status: 503, retryable: true, message: "A store is away; try again shortly." },
+  SHUTTING_DOWN: { status: 503, retryable: true, message: "The server is stopping; try again shortly." },
+  QUERY_TOO_EXPENSIVE: {
+    status: 422,
+    retryable: false,
+    message: "The query exceeds its memory, row or time budget; narrow its range or filters.",
+  },
+  INTERNAL: {
+    status: 500,
+    retryable: true,
+    message: "Something failed on our side; the log has the details.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export interface ErrorOptions {
+  readonly message?: string;
+  /** Machine-readable particulars, for example the path of a wrong field. */
+  readonly details?: readonly unknown[];
+  /** Whole seconds until a retry can succeed; becomes Retry-After. */
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** An operating error with a code of the catalogue. Outcomes of data are values, never this. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode;
+  readonly details: readonly unknown[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, options: ErrorOptions = {}) {
+    super(options.message ?? errorCatalogue[code].message, { cause: options.cause });
+    this.name = "MillraceError";
+    this.code = code;
+    this.details = options.details ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return errorCatalogue[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return errorCatalogue[this.code].retryable;
+  }
+}
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(errorCatalogue, code);
+}
