@@ -1,0 +1,26 @@
+// The analytics store's client.
+import { createClient, type ClickHouseClient } from "@clickhouse/client";
+
+export type ClickHouse = ClickHouseClient;
+
+const requestMsMax = 60_000;
+
+/** `url` is http://user:password@host:port/database. */
+export function createClickHouse(
+  url: string,
+  options: { name: string; connectionsMax?: number; database?: string },
+): ClickHouseClient {
+  const parsed = new URL(url);
+  const database = parsed.pathname.slice(1) || options.database || "millrace";
+  return createClient({
+    url: `${parsed.protocol}//${parsed.host}`,
+    username: decodeURIComponent(parsed.username) || "default",
+    password: decodeURIComponent(parsed.password),
+    database,
+    application: options.name,
+    max_open_connections: options.connectionsMax ?? 16,
+    request_timeout: requestMsMax,
+    keep_alive: { enabled: true, idle_socket_ttl: 2500 },
+    clickhouse_settings: { date_time_input_format: "best_effort" },
+  });
+}

@@ -1,0 +1,66 @@
+// What travels between a caller and a service: header names and the error envelope, used by both sides.
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { isErrorCode, MillraceError } from "#schemas/errors.ts";
+
+export const callHeaders = {
+  requestId: "Millrace-Request",
+  project: "Millrace-Project",
+  scope: "Millrace-Scope",
+  traceparent: "traceparent",
+  /** Set on a reply that carries an error envelope instead of a result. */
+  error: "Millrace-Error",
+  /** Kind of a frame of a streamed answer: start, chunk, end. */
+  frame: "Millrace-Frame",
+  /** Subject on which the service takes credits and the caller's goodbye. */
+  control: "Millrace-Control",
+} as const;
+
+/** Chunks a service may send ahead of the caller's credits. */
+export const streamCreditsMax = 16;
+
+/** Largest chunk of a streamed answer; larger writes are cut. */
+export const streamChunkBytesMax = 256 * 1024;
+
+/** A stream whose other side is silent for longer than this is over. Callers renew while a reader is slow. */
+export const streamSilenceMsMax = 30_000;
+
+export interface CallOptions {
+  requestId: string;
+  projectId: number;
+  scope?: string;
+  traceparent?: string | undefined;
+  timeoutMs: number;
+}
+
+interface ErrorEnvelope {
+  error: { code: string; message: string; details: readonly unknown[]; retry_after_seconds?: number };
+}
+
+export function buildCallHeaders(options: CallOptions): MsgHdrs {
+  const built = headers();
+  built.set(callHeaders.requestId, options.requestId);
+  built.set(callHeaders.project, String(options.projectId));
+  built.set(callHeaders.scope, options.scope ?? "");
+  if (options.traceparent !== undefined) built.set(callHeaders.traceparent, options.traceparent);
+  return built;
+}
+
+export function buildErrorEnvelope(error: MillraceError): ErrorEnvelope {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      details: error.details,
+      ...(error.retryAfterSeconds === undefined ? {} : { retry_after_seconds: error.retryAfterSeconds }),
+    },
+  };
+}
+
+export function parseErrorEnvelope(bytes: Uint8Array): MillraceError {
+  const { error } = JSON.parse(new TextDecoder().decode(bytes)) as ErrorEnvelope;
+  return new MillraceError(isErrorCode(error.code) ? error.code : "INTERNAL", {
+    message: error.message,
+    details: error.details,
+    ...(error.retry_after_seconds === undefined ? {} : { retryAfterSeconds: error.retry_after_seconds }),
+  });
+}
