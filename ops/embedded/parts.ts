@@ -1,0 +1,58 @@
+// The table of embedded parts: how each is started in a data directory. The supervisor starts and restarts them
+// one by one; start-servers.ts starts several at once for tests and benchmarks.
+import { ensurePorts, type PortName } from "./ports.ts";
+import { startNats } from "./nats.ts";
+import { startPostgres } from "./postgres.ts";
+import { ensureSecrets } from "./secrets.ts";
+import type { RunningServer } from "./server-process.ts";
+import { findTool } from "./tools.ts";
+import { startValkey } from "./valkey.ts";
+
+export const partNames = ["nats", "valkey", "postgres"] as const;
+export type PartName = (typeof partNames)[number];
+
+export type Part = {
+  readonly name: PartName;
+  /** For people: "nats-server 2.15.1". Known once the program is found, before the start. */
+  readonly title: string;
+  /** Starts it, on the same port and with the same passwords every time. */
+  readonly start: () => Promise<RunningServer>;
+};
+
+const portsOf: Record<PartName, readonly PortName[]> = {
+  nats: ["nats"],
+  valkey: ["redis"],
+  postgres: ["postgres"],
+};
+
+/** Finds or installs programs, makes secrets and chooses ports; starts nothing. */
+export async function prepareParts(options: {
+  dataDir: string;
+  parts: readonly PartName[];
+  env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+}): Promise<Part[]> {
+  const { dataDir, env, log } = options;
+  const secrets = await ensureSecrets(dataDir);
+  const ports = await ensurePorts(
+    dataDir,
+    options.parts.flatMap((name) => portsOf[name]),
+  );
+  const prepare: Record<PartName, () => Promise<Part>> = {
+    nats: async () => {
+      const tool = await findTool("nats-server", { env, log });
+      const start = () => startNats({ tool, env, dataDir, port: ports.nats, password: secrets.nats });
+      return { name: "nats", title: tool.title, start };
+    },
+    valkey: async () => {
+      const tool = await findTool("redis", { env, log });
+      const start = () => startValkey({ tool, env, dataDir, port: ports.redis, password: secrets.redis });
+      return { name: "valkey", title: tool.title, start };
+    },
+    postgres: () => {
+      const start = () => startPostgres({ env, dataDir, port: ports.postgres, password: secrets.postgres });
+      return Promise.resolve({ name: "postgres", title: "postgres 18", start });
+    },
+  };
+  return Promise.all(options.parts.map((name) => prepare[name]()));
+}
