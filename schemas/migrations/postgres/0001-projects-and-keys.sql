@@ -18,6 +18,8 @@ CREATE TABLE api_keys (
   key_hash      bytea NOT NULL UNIQUE,
   -- The first characters, to tell keys apart in lists.
   hint          text NOT NULL,
+  -- 'configured': given by MILLRACE_*_KEY or made at first start; replaced when the configuration changes.
+  origin        text NOT NULL DEFAULT 'created' CHECK (origin IN ('created', 'configured')),
   created_at    timestamptz NOT NULL DEFAULT now(),
   revoked_at    timestamptz
 );

@@ -1,6 +1,8 @@
 -- Who owns each partition of the log, how far it is stored, and the batch that is being written.
 CREATE TABLE log_partitions (
   partition           integer PRIMARY KEY,
+  -- Identity of the log (its time of creation): sequences of another log mean nothing here.
+  log_id              text NOT NULL,
   -- Instance that owns the partition; null when free.
   owner               text,
   -- Grows with every change of owner: writes of a former owner carry an old epoch and are refused.

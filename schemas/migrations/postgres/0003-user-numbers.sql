@@ -9,7 +9,8 @@ CREATE TABLE user_numbers (
   PRIMARY KEY (project_id, user_key)
 );
 CREATE INDEX user_numbers_by_number ON user_numbers (project_id, user_number);
-CREATE INDEX user_numbers_by_partition ON user_numbers (partition);
+-- For reading one partition's users page by page when its owner changes.
+CREATE INDEX user_numbers_by_partition ON user_numbers (partition, project_id, user_number);
 
 -- Ranges of 65,536 numbers (one roaring container), each leased to one partition.
 CREATE TABLE user_number_ranges (

@@ -1,0 +1,292 @@
+// Group commit: events of many requests share one block per partition and one synced write of the log.
+// Idle: a block leaves at the end of the event-loop turn. Busy: events gather while earlier blocks are in flight,
+// so that blocks grow with the load by themselves. A request is told once all its blocks are confirmed.
+import { randomBytes } from "node:crypto";
+import { createInbox, headers, type NatsConnection, type Subscription } from "@nats-io/transport-node";
+import { MillraceError } from "#schemas/errors.ts";
+import { blockFingerprint, schemaHeader } from "#schemas/events/block.ts";
+import type { LogEvent } from "#schemas/events/event.ts";
+import type { Logger } from "#ops/runtime/log.ts";
+import { eventSubject } from "./catalogue.ts";
+import { parseAck } from "./publisher-acks.ts";
+import { Block, type Commit } from "./publisher-block.ts";
+
+/** Figures: benchmarks/results/ingest-*.md; decision record "group commit". */
+export interface PublisherLimits {
+  /** A block is closed when it reaches this size. */
+  blockBytes: number;
+  /** Blocks of one partition that may wait for their confirmation at once. */
+  inFlightMax: number;
+  /** A block that is not full leaves only while fewer blocks of its partition are in flight. */
+  gatherInFlightMax: number;
+  /** Bytes in open, queued and unconfirmed blocks together; `hasRoom` is false past it. */
+  pendingBytesMax: number;
+  /** Requests whose block is not confirmed after this time fail. */
+  deadlineMs: number;
+  /** An unconfirmed block is published again, under the same message id, after this time. */
+  retryMs: number;
+}
+
+export const publisherLimits: PublisherLimits = {
+  blockBytes: 128 * 1024,
+  inFlightMax: 3,
+  gatherInFlightMax: 1,
+  pendingBytesMax: 64 * 1024 * 1024,
+  deadlineMs: 10_000,
+  retryMs: 2_500,
+};
+
+/** What happened to a block; for metrics. */
+export interface PublisherObserver {
+  blockStored(events: number, bytes: number, latencyMs: number): void;
+  blockFailed(events: number): void;
+}
+
+interface Partition {
+  open: Block | undefined;
+  /** Full blocks that wait for a place in flight. */
+  readonly queued: Block[];
+  inFlight: number;
+  /** Recent block size: the next block's buffer starts with it. */
+  bytesExpected: number;
+}
+
+const sweepMs = 100;
+const unheardRetryMs = 200;
+/** How long a full log is taken as full before the next block tries again. */
+const fullMs = 1_000;
+const blockBytesInitialMin = 1024;
+
+export class Publisher {
+  readonly #connection: NatsConnection;
+  readonly #log: Logger;
+  readonly #limits: PublisherLimits;
+  readonly #observer: PublisherObserver | undefined;
+  readonly #partitions: Partition[];
+  readonly #inFlight = new Map<string, Block>();
+  readonly #inbox: string;
+  readonly #subscription: Subscription;
+  readonly #idPrefix = randomBytes(9).toString("base64url");
+  readonly #sweeper: NodeJS.Timeout;
+  #nextToken = 0;
+  #pendingBytes = 0;
+  #flushScheduled = false;
+  #connected = true;
+  #fullUntilMs = 0;
+  #stopped = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: {
+    connection: NatsConnection;
+    partitions: number;
+    log: Logger;
+    limits?: Partial<PublisherLimits>;
+    observer?: PublisherObserver;
+  }) {
+    this.#connection = options.connection;
+    this.#log = options.log;
+    this.#limits = { ...publisherLimits, ...options.limits };
+    this.#observer = options.observer;
+    this.#partitions = Array.from({ length: options.partitions }, () => ({
+      open: undefined,
+      queued: [],
+      inFlight: 0,
+      bytesExpected: blockBytesInitialMin,
+    }));
+    this.#inbox = createInbox();
+    this.#subscription = this.#connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error) this.#log.warn({ err: error }, "confirmations cannot be received");
+        else this.#onAck(message.subject.slice(this.#inbox.length + 1), parseAck(message));
+      },
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs);
+    void this.#watchConnection();
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get partitions(): number {
+    return this.#partitions.length;
+  }
+
+  /** Undefined when `bytes` more may be appended now, else why not. Ask before `append`, once a request. */
+  refusal(bytes: number): MillraceError | undefined {
+    if (this.#stopped) return new MillraceError("SHUTTING_DOWN", { retryAfterSeconds: 1 });
+    if (this.#fullUntilMs !== 0) {
+      const restMs = this.#fullUntilMs - Date.now();
+      if (restMs > 0) return new MillraceError("BEHIND", { retryAfterSeconds: Math.ceil(restMs / 1000) });
+      this.#fullUntilMs = 0;
+    }
+    if (this.#pendingBytes + bytes <= this.#limits.pendingBytesMax) return undefined;
+    // Disconnected, what is pending leaves at the latest at the deadline; connected, within a second.
+    return new MillraceError(this.#connected ? "BEHIND" : "LOG_UNAVAILABLE", { retryAfterSeconds: 1 });
+  }
+
+  /** Adds one event; `commit.settled()` follows in a later turn. `refusal` must have been asked before. */
+  append(partition: number, event: LogEvent, commit: Commit): void {
+    const state = this.#partitions[partition] as Partition;
+    const block = (state.open ??= new Block(partition, state.bytesExpected, Date.now()));
+    const bytesBefore = block.writer.bytes;
+    block.writer.append(event);
+    this.#pendingBytes += block.writer.bytes - bytesBefore;
+    block.addCommit(commit);
+    if (block.writer.bytes >= this.#limits.blockBytes) this.#close(state, block);
+    this.#scheduleFlush();
+  }
+
+  /** Publishes what is open, waits until everything is settled; `append` must not be called any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#flush(Number.POSITIVE_INFINITY);
+    if (!this.#isIdle()) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    clearInterval(this.#sweeper);
+    this.#subscription.unsubscribe();
+  }
+
+  #close(state: Partition, block: Block): void {
+    state.open = undefined;
+    const payload = block.writer.finish();
+    block.payload = payload;
+    // Half again above the recent average: most blocks then never copy themselves to a larger buffer.
+    state.bytesExpected = Math.min(
+      Math.max(blockBytesInitialMin, Math.round(state.bytesExpected * 0.8 + payload.length * 1.5 * 0.2)),
+      this.#limits.blockBytes + 64 * 1024,
+    );
+    state.queued.push(block);
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#flush(this.#stopped ? Number.POSITIVE_INFINITY : this.#limits.gatherInFlightMax);
+    });
+  }
+
+  #flush(gatherInFlightMax: number): void {
+    for (const state of this.#partitions) {
+      while (state.queued.length > 0 && state.inFlight < this.#limits.inFlightMax) {
+        this.#publishNext(state);
+      }
+      if (state.open !== undefined && state.queued.length === 0 && state.inFlight < gatherInFlightMax) {
+        this.#close(state, state.open);
+        this.#publishNext(state);
+      }
+    }
+  }
+
+  #publishNext(state: Partition): void {
+    const block = state.queued.shift() as Block;
+    block.token = (this.#nextToken++).toString(36);
+    state.inFlight += 1;
+    this.#inFlight.set(block.token, block);
+    this.#publish(block);
+  }
+
+  #publish(block: Block): void {
+    block.publishedAtMs = Date.now();
+    // While disconnected the client would collect, then throw away: every unconfirmed block leaves on reconnect.
+    if (!this.#connected) return;
+    block.attempts += 1;
+    const built = headers();
+    built.set(schemaHeader, blockFingerprint);
+    built.set("Nats-Msg-Id", `${this.#idPrefix}.${block.token}`);
+    try {
+      this.#connection.publish(eventSubject(block.partition), block.payload as Uint8Array, {
+        reply: `${this.#inbox}.${block.token}`,
+        headers: built,
+      });
+    } catch (error) {
+      // The connection is closed for good (or the server allows smaller messages only): nobody will answer.
+      setImmediate(() =>
+        this.#settle(block, new MillraceError("LOG_UNAVAILABLE", { cause: error, retryAfterSeconds: 1 })),
+      );
+    }
+  }
+
+  #onAck(token: string, ack: ReturnType<typeof parseAck>): void {
+    const block = this.#inFlight.get(token);
+    // Confirmed before (it was published twice), or given up on.
+    if (block === undefined) return;
+    if (ack.kind === "unheard") {
+      // The sweep publishes it again.
+      block.publishedAtMs = Date.now() - this.#limits.retryMs + unheardRetryMs;
+    } else if (ack.kind === "stored") {
+      this.#settle(block, undefined);
+    } else {
+      if (ack.full) this.#fullUntilMs = Date.now() + fullMs;
+      this.#log.warn({ err: ack.error.cause, events: block.writer.count }, "the log refused a block");
+      this.#settle(block, ack.error);
+    }
+  }
+
+  #settle(block: Block, failure: MillraceError | undefined): void {
+    if (!this.#inFlight.delete(block.token)) return;
+    const state = this.#partitions[block.partition] as Partition;
+    state.inFlight -= 1;
+    this.#finish(block, failure);
+    if (state.open !== undefined || state.queued.length > 0) this.#scheduleFlush();
+  }
+
+  #finish(block: Block, failure: MillraceError | undefined): void {
+    this.#pendingBytes -= block.writer.bytes - block.bytesInitial;
+    if (failure === undefined) {
+      this.#observer?.blockStored(block.writer.count, block.writer.bytes, Date.now() - block.openedAtMs);
+    } else {
+      this.#observer?.blockFailed(block.writer.count);
+    }
+    block.settle(failure);
+    if (this.#idle !== undefined && this.#isIdle()) this.#idle();
+  }
+
+  #isIdle(): boolean {
+    return this.#partitions.every(
+      (state) => state.inFlight === 0 && state.open === undefined && state.queued.length === 0,
+    );
+  }
+
+  /** Fails what waited too long, wherever it waits, and repeats what the log did not confirm. */
+  #sweep(): void {
+    const nowMs = Date.now();
+    const failure = (): MillraceError => new MillraceError("LOG_UNAVAILABLE", { retryAfterSeconds: 1 });
+    for (const block of this.#inFlight.values()) {
+      if (nowMs - block.openedAtMs >= this.#limits.deadlineMs) this.#settle(block, failure());
+      else if (nowMs - block.publishedAtMs >= this.#limits.retryMs) this.#publish(block);
+    }
+    for (const state of this.#partitions) {
+      const expired = (block: Block | undefined): block is Block =>
+        block !== undefined && nowMs - block.openedAtMs >= this.#limits.deadlineMs;
+      while (expired(state.queued[0])) this.#finish(state.queued.shift() as Block, failure());
+      if (expired(state.open)) {
+        const block = state.open;
+        state.open = undefined;
+        this.#finish(block, failure());
+      }
+    }
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === "disconnect") {
+        this.#connected = false;
+      } else if (status.type === "reconnect") {
+        this.#connected = true;
+        // Their confirmations may have died with the connection: the message id makes the repeat harmless,
+        // and waiting for a timeout instead would cost every request seconds.
+        for (const block of this.#inFlight.values()) this.#publish(block);
+      }
+    }
+  }
+}

@@ -1,0 +1,122 @@
+// The workers tier: wires the pipeline's actors and the services of the write side; read top to bottom.
+import { Piscina } from "piscina";
+import { createClickHouse } from "#ops/runtime/clickhouse.ts";
+import type { Config } from "#ops/runtime/config.ts";
+import { Releasers, type Running } from "#ops/runtime/life-cycle.ts";
+import type { Logger } from "#ops/runtime/log.ts";
+import { createRegistry } from "#ops/runtime/metrics.ts";
+import { createPostgres } from "#ops/runtime/postgres.ts";
+import { ensureStreams } from "#streams/catalogue.ts";
+import { connectNats } from "#streams/connect.ts";
+import { readLogState } from "#streams/log-state.ts";
+import { serveMetrics } from "#streams/metrics.ts";
+import { publishStatus, type WorkersStatus } from "#streams/status.ts";
+import { PartitionLeases } from "./actors/partition-leases.ts";
+import { EventWorkers } from "./events/event-workers.ts";
+import { createPipelineMetrics } from "./events/metrics.ts";
+import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
+import { serveProjects } from "./projects/project-service.ts";
+import { RetentionCache } from "./projects/retention-cache.ts";
+
+const postgresConnectionsMax = 12;
+
+export async function start(config: Config, log: Logger): Promise<Running> {
+  const { natsUrl, postgresUrl, clickhouseUrl } = requireStores(config);
+  const instance = config.instance ?? `workers-${crypto.randomUUID().slice(0, 8)}`;
+  const releasers = new Releasers(log);
+  try {
+    const connection = await connectNats({ url: natsUrl, name: instance, log });
+    releasers.add("nats", () => connection.drain());
+    const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
+    releasers.add("postgres", () => postgres.end());
+    const clickhouse = createClickHouse(clickhouseUrl, { name: instance });
+    releasers.add("clickhouse", () => clickhouse.close());
+
+    const { partitions } = await ensureStreams(connection, {
+      partitions: config.partitions,
+      replicas: config.natsReplicas,
+      logBytesMax: config.logBytesMax,
+    });
+    const { logId } = await readLogState(connection);
+    const registry = createRegistry({ tier: "workers", instance });
+    const metrics = createPipelineMetrics(registry);
+    const pool = new Piscina({
+      filename: new URL("./events/pool.ts", import.meta.url).href,
+      minThreads: 1,
+      maxThreads: config.workerThreads,
+      idleTimeout: 60_000,
+    });
+    releasers.add("pool", () => pool.destroy());
+
+    const store = new ProjectStore(postgres);
+    await store.ensureDefault(configuredKeys(config));
+    const retention = new RetentionCache(store, log);
+    releasers.add("retention", () => retention.stop());
+    const projects = serveProjects({ connection, store, clickhouse, postgres, log });
+    releasers.add("projects", () => projects.stop());
+
+    const leases = new PartitionLeases({ postgres, instance, partitions, logId });
+    await leases.ensureRows();
+    const events = new EventWorkers(
+      {
+        config,
+        connection,
+        postgres,
+        clickhouse,
+        clickhouseUrl,
+        postgresUrl,
+        pool,
+        log,
+        metrics,
+        logId,
+        partitions,
+        readRetention: () => retention.days,
+      },
+      leases,
+    );
+    events.start();
+    releasers.add("events", () => events.stop());
+
+    const metricsService = serveMetrics(connection, registry);
+    releasers.add("metrics", () => metricsService.stop());
+    const status = publishStatus(connection, {
+      tier: "workers",
+      instance,
+      read: () => readStatus(events, metrics),
+    });
+    releasers.add("status", () => status.stop());
+    log.info({ instance, partitions }, "workers ready");
+    return { stop: () => releasers.releaseAll() };
+  } catch (error) {
+    await releasers.releaseAll();
+    throw error;
+  }
+}
+
+function requireStores(config: Config): { natsUrl: string; postgresUrl: string; clickhouseUrl: string } {
+  const { natsUrl, postgresUrl, clickhouseUrl } = config;
+  if (natsUrl === undefined || postgresUrl === undefined || clickhouseUrl === undefined) {
+    throw new Error("workers need MILLRACE_NATS_URL, MILLRACE_POSTGRES_URL and MILLRACE_CLICKHOUSE_URL");
+  }
+  return { natsUrl, postgresUrl, clickhouseUrl };
+}
+
+function configuredKeys(config: Config): Partial<ProjectKeys> {
+  return {
+    ...(config.writeKey === undefined ? {} : { write: config.writeKey }),
+    ...(config.readKey === undefined ? {} : { read: config.readKey }),
+    ...(config.adminKey === undefined ? {} : { admin: config.adminKey }),
+  };
+}
+
+function readStatus(events: EventWorkers, metrics: ReturnType<typeof createPipelineMetrics>): WorkersStatus {
+  const count = (counter: { hashMap?: Record<string, { value: number }> }): number =>
+    Object.values(counter.hashMap ?? {})[0]?.value ?? 0;
+  return {
+    ready: events.ready,
+    partitions: events.progress,
+    eventsStored: count(metrics.eventsStored as never),
+    duplicates: count(metrics.duplicates as never),
+    quarantined: count(metrics.quarantined as never),
+  };
+}

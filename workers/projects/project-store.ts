@@ -1,0 +1,158 @@
+// Projects and keys in the relational store.
+import type { Postgres } from "#ops/runtime/postgres.ts";
+import { keyScopes, type KeyScope, type ResolvedKey } from "#schemas/projects/project.ts";
+import { createKey, hashKey, hintOf } from "./keys.ts";
+
+export const defaultProject = "default";
+
+export type ProjectKeys = Record<KeyScope, string>;
+
+export interface Project {
+  id: string;
+  name: string;
+  timezone: string;
+  events_per_second_max: number | null;
+  created_at: string;
+}
+
+interface ProjectRow {
+  public_id: string;
+  name: string;
+  timezone: string;
+  limits: { events_per_second_max?: number };
+  created_at: Date;
+}
+
+function buildProject(row: ProjectRow): Project {
+  return {
+    id: row.public_id,
+    name: row.name,
+    timezone: row.timezone,
+    events_per_second_max: row.limits.events_per_second_max ?? null,
+    created_at: row.created_at.toISOString(),
+  };
+}
+
+export class ProjectStore {
+  readonly #postgres: Postgres;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+  }
+
+  /** Makes the project `default`, and makes exactly the given keys its configured ones. */
+  async ensureDefault(keys: Partial<ProjectKeys>): Promise<void> {
+    const { rows } = await this.#postgres.query<{ id: number }>(
+      `INSERT INTO projects (public_id, name) VALUES ($1, $1)
+       ON CONFLICT (public_id) DO UPDATE SET public_id = excluded.public_id RETURNING id`,
+      [defaultProject],
+    );
+    const projectId = (rows[0] as { id: number }).id;
+    for (const scope of keyScopes) {
+      const key = keys[scope];
+      if (key === undefined) continue;
+      await this.#postgres.query(
+        `INSERT INTO api_keys (project_id, scope, key_hash, hint, origin) VALUES ($1, $2, $3, $4, 'configured')
+         ON CONFLICT (key_hash) DO UPDATE SET revoked_at = NULL`,
+        [projectId, scope, hashKey(key), hintOf(key)],
+      );
+      await this.#postgres.query(
+        `UPDATE api_keys SET revoked_at = now()
+         WHERE project_id = $1 AND scope = $2 AND origin = 'configured' AND key_hash <> $3 AND revoked_at IS NULL`,
+        [projectId, scope, hashKey(key)],
+      );
+    }
+  }
+
+  /** What a key may do, or null when no such key is valid. */
+  async resolveKey(keyHash: Buffer): Promise<ResolvedKey | null> {
+    const { rows } = await this.#postgres.query<{
+      id: number;
+      public_id: string;
+      scope: KeyScope;
+      timezone: string;
+      limits: { events_per_second_max?: number };
+      retention: { raw_days?: number };
+    }>(
+      `SELECT projects.id, public_id, scope, timezone, limits, retention
+       FROM api_keys JOIN projects ON projects.id = project_id
+       WHERE key_hash = $1 AND revoked_at IS NULL AND deleted_at IS NULL`,
+      [keyHash],
+    );
+    const row = rows[0];
+    if (!row) return null;
+    return {
+      projectId: row.id,
+      publicId: row.public_id,
+      scope: row.scope,
+      timezone: row.timezone,
+      eventsPerSecondMax: row.limits.events_per_second_max ?? null,
+      retentionDays: row.retention.raw_days ?? 0,
+    };
+  }
+
+  async create(options: {
+    name: string;
+    timezone: string;
+    eventsPerSecondMax: number | null;
+  }): Promise<Project & { keys: ProjectKeys }> {
+    const keys = Object.fromEntries(keyScopes.map((scope) => [scope, createKey(scope)])) as ProjectKeys;
+    const publicId = `prj_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
+    const limits =
+      options.eventsPerSecondMax === null ? {} : { events_per_second_max: options.eventsPerSecondMax };
+    const { rows } = await this.#postgres.query<ProjectRow>(
+      `WITH project AS (
+         INSERT INTO projects (public_id, name, timezone, limits) VALUES ($1, $2, $3, $4) RETURNING *),
+       keys AS (
+         INSERT INTO api_keys (project_id, scope, key_hash, hint)
+         SELECT project.id, given.scope, given.key_hash, given.hint
+         FROM project, unnest($5::text[], $6::bytea[], $7::text[]) AS given (scope, key_hash, hint))
+       SELECT public_id, name, timezone, limits, created_at FROM project`,
+      [
+        publicId,
+        options.name,
+        options.timezone,
+        JSON.stringify(limits),
+        keyScopes,
+        keyScopes.map((scope) => hashKey(keys[scope])),
+        keyScopes.map((scope) => hintOf(keys[scope])),
+      ],
+    );
+    return { ...buildProject(rows[0] as ProjectRow), keys };
+  }
+
+  /** All projects, or only the one with the given internal id. */
+  async list(onlyId: number | null): Promise<Project[]> {
+    const { rows } = await this.#postgres.query<ProjectRow>(
+      `SELECT public_id, name, timezone, limits, created_at FROM projects
+       WHERE deleted_at IS NULL AND ($1::int IS NULL OR id = $1) ORDER BY id LIMIT 10000`,
+      [onlyId],
+    );
+    return rows.map(buildProject);
+  }
+
+  async findId(publicId: string): Promise<number | undefined> {
+    const { rows } = await this.#postgres.query<{ id: number }>(
+      "SELECT id FROM projects WHERE public_id = $1 AND deleted_at IS NULL",
+      [publicId],
+    );
+    return rows[0]?.id;
+  }
+
+  /** Revokes all keys and forgets the batches' row counts, since the project's rows are about to go. */
+  async delete(projectId: number): Promise<void> {
+    await this.#postgres.query(
+      `WITH revoked AS (UPDATE api_keys SET revoked_at = now() WHERE project_id = $1 AND revoked_at IS NULL)
+       UPDATE projects SET deleted_at = now() WHERE id = $1`,
+      [projectId],
+    );
+  }
+
+  /** Days that raw events are kept, of projects that do not keep them for ever. */
+  async retentionDays(): Promise<[projectId: number, days: number][]> {
+    const { rows } = await this.#postgres.query<{ id: number; days: number }>(
+      `SELECT id, (retention->>'raw_days')::int AS days FROM projects WHERE retention ? 'raw_days'`,
+    );
+    return rows.map((row) => [row.id, row.days]);
+  }
+}
