@@ -19,6 +19,8 @@ SELECT project_id, event, toUInt8(user_number % 16) AS bucket, user_number, time
 FROM events;
 
 -- Counts per minute: time series in any zone, whatever its offset.
+-- Starts of minutes, hours and days are integer arithmetic: toStartOfInterval answers a 32-bit DateTime, which
+-- clamps times before 1970 and wraps times after 2106 (tried: 2150 became 2014).
 CREATE TABLE IF NOT EXISTS rollup_minute
 (
     project_id UInt32,
@@ -32,7 +34,7 @@ ORDER BY (project_id, event, minute)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS rollup_minute_from_events TO rollup_minute AS
-SELECT project_id, event, toDateTime64(toStartOfInterval(timestamp, INTERVAL 1 MINUTE), 0, 'UTC') AS minute, count() AS events
+SELECT project_id, event, fromUnixTimestamp64Second(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 60000), 1000), 'UTC') AS minute, count() AS events
 FROM events
 GROUP BY project_id, event, minute;
 
@@ -51,7 +53,7 @@ ORDER BY (project_id, event, hour)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS rollup_hour_from_events TO rollup_hour AS
-SELECT project_id, event, toDateTime64(toStartOfInterval(timestamp, INTERVAL 1 HOUR), 0, 'UTC') AS hour, count() AS events,
+SELECT project_id, event, fromUnixTimestamp64Second(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 3600000), 1000), 'UTC') AS hour, count() AS events,
        groupBitmapState(user_number) AS users
 FROM events
 GROUP BY project_id, event, hour;
@@ -71,7 +73,7 @@ ORDER BY (project_id, event, day)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS rollup_day_from_events TO rollup_day AS
-SELECT project_id, event, toDateTime64(toStartOfInterval(timestamp, INTERVAL 1 DAY), 0, 'UTC') AS day, count() AS events,
+SELECT project_id, event, fromUnixTimestamp64Second(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 86400000), 1000), 'UTC') AS day, count() AS events,
        groupBitmapState(user_number) AS users
 FROM events
 GROUP BY project_id, event, day;

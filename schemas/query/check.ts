@@ -1,0 +1,103 @@
+// Checks a query against its contract and says which fields are wrong, before any store is asked.
+import { type Static, type TSchema } from "@sinclair/typebox";
+import { TypeCompiler, ValueErrorType, type ValueError } from "@sinclair/typebox/compiler";
+import { MillraceError } from "../errors.ts";
+import { queryLimits } from "./common.ts";
+
+export interface FieldProblem {
+  /** `series[0].math`; empty for the query itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+const problemsMax = 20;
+
+export function invalidQuery(problems: readonly FieldProblem[]): MillraceError {
+  const first = problems[0];
+  const where = first === undefined || first.path === "" ? "" : `\`${first.path}\`: `;
+  const message = first === undefined ? undefined : `The query does not match its contract: ${where}${first.message}.`;
+  return new MillraceError("INVALID_QUERY", { ...(message === undefined ? {} : { message }), details: problems });
+}
+
+/** "/series/0/math" as "series[0].math". */
+export function fieldPath(pointer: string): string {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`), "");
+}
+
+/** Compiles a contract once; the check answers the typed query or throws INVALID_QUERY that names the fields. */
+export function compileCheck<T extends TSchema>(schema: T): (value: unknown) => Static<T> {
+  const compiled = TypeCompiler.Compile(schema);
+  return (value) => {
+    // Before the recursive check, which uses the call stack.
+    refuseDeepNesting(value);
+    if (compiled.Check(value)) return value;
+    const problems: FieldProblem[] = [];
+    for (const error of compiled.Errors(value)) {
+      collectProblems(error, problems);
+      if (problems.length >= problemsMax) break;
+    }
+    throw invalidQuery(problems.slice(0, problemsMax));
+  };
+}
+
+/** Levels of nesting of a query with filters as deep as allowed. */
+const nestingMax = queryLimits.filterDepthMax * 2 + 8;
+
+function refuseDeepNesting(value: unknown): void {
+  const open: { value: unknown; path: string; depth: number }[] = [{ value, path: "", depth: 0 }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (typeof next.value !== "object" || next.value === null) continue;
+    if (next.depth > nestingMax) throw invalidQuery([{ path: topOf(next.path), message: "is nested too deep" }]);
+    for (const [key, inner] of Object.entries(next.value)) {
+      open.push({ value: inner, path: next.path === "" ? key : next.path, depth: next.depth + 1 });
+    }
+  }
+}
+
+function topOf(path: string): string {
+  return path.length > 100 ? path.slice(0, 100) : path;
+}
+
+function literalsOf(schema: TSchema): string[] | undefined {
+  const variants = schema["anyOf"] as TSchema[] | undefined;
+  const literals = variants?.map((variant) => variant["const"] as unknown);
+  return literals?.every((literal) => typeof literal === "string") ? (literals as string[]) : undefined;
+}
+
+/** Which variant of the filter union was meant: the order of `Filter` in common.ts. */
+function filterVariant(value: unknown): number | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if ("or" in value) return 2;
+  return "cohort" in value ? 1 : 0;
+}
+
+function collectProblems(error: ValueError, problems: FieldProblem[]): void {
+  if (problems.length >= problemsMax) return;
+  const path = fieldPath(error.path);
+  const add = (message: string): void => {
+    // A missing field is also reported as one of the wrong type; the first says it better.
+    if (!problems.some((problem) => problem.path === path)) problems.push({ path, message });
+  };
+  if (error.type === ValueErrorType.Union) {
+    const literals = literalsOf(error.schema);
+    if (literals !== undefined) return add(`must be one of ${literals.join(", ")}`);
+    const variant = filterVariant(error.value);
+    const inner = error.errors.length === 3 && variant !== undefined ? error.errors[variant] : undefined;
+    if (inner !== undefined) {
+      for (const each of inner) collectProblems(each, problems);
+      return;
+    }
+    return add("has a value of a kind that is not allowed here");
+  }
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) return add("is not a known field");
+  if (error.type === ValueErrorType.ObjectRequiredProperty) return add("is required");
+  add(lowerFirst(error.message));
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
