@@ -53,7 +53,8 @@ describe("compileCheck", () => {
       expected: [
         {
           path: "series[0].math",
-          message: "must be one of total, unique_users, per_user, sum, avg, min, max, median, p75, p90, p95, p99",
+          message:
+            "must be one of total, unique_users, per_user, sum, avg, min, max, median, p75, p90, p95, p99",
         },
       ],
     },

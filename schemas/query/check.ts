@@ -15,8 +15,12 @@ const problemsMax = 20;
 export function invalidQuery(problems: readonly FieldProblem[]): MillraceError {
   const first = problems[0];
   const where = first === undefined || first.path === "" ? "" : `\`${first.path}\`: `;
-  const message = first === undefined ? undefined : `The query does not match its contract: ${where}${first.message}.`;
-  return new MillraceError("INVALID_QUERY", { ...(message === undefined ? {} : { message }), details: problems });
+  const message =
+    first === undefined ? undefined : `The query does not match its contract: ${where}${first.message}.`;
+  return new MillraceError("INVALID_QUERY", {
+    ...(message === undefined ? {} : { message }),
+    details: problems,
+  });
 }
 
 /** "/series/0/math" as "series[0].math". */
@@ -25,7 +29,10 @@ export function fieldPath(pointer: string): string {
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
-    .reduce((path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`), "");
+    .reduce(
+      (path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`),
+      "",
+    );
 }
 
 /** Compiles a contract once; the check answers the typed query or throws INVALID_QUERY that names the fields. */
@@ -51,7 +58,8 @@ function refuseDeepNesting(value: unknown): void {
   const open: { value: unknown; path: string; depth: number }[] = [{ value, path: "", depth: 0 }];
   for (let next = open.pop(); next; next = open.pop()) {
     if (typeof next.value !== "object" || next.value === null) continue;
-    if (next.depth > nestingMax) throw invalidQuery([{ path: topOf(next.path), message: "is nested too deep" }]);
+    if (next.depth > nestingMax)
+      throw invalidQuery([{ path: topOf(next.path), message: "is nested too deep" }]);
     for (const [key, inner] of Object.entries(next.value)) {
       open.push({ value: inner, path: next.path === "" ? key : next.path, depth: next.depth + 1 });
     }

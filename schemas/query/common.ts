@@ -87,7 +87,8 @@ export type Filter = PropertyFilter | CohortFilter | { or: Filter[] };
 export const Filters = Type.Unsafe<Filter[]>(Type.Array(Filter, { maxItems: queryLimits.filtersMax }));
 
 export const Instant = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Number()], {
-  description: "ISO 8601; without a zone in `timezone`; a date alone is the whole day; or epoch milliseconds.",
+  description:
+    "ISO 8601; without a zone in `timezone`; a date alone is the whole day; or epoch milliseconds.",
 });
 
 export const intervals = ["minute", "hour", "day", "week", "month"] as const;
@@ -96,9 +97,13 @@ export const intervals = ["minute", "hour", "day", "week", "month"] as const;
 export const rangeFields = {
   from: Type.Optional(Instant),
   to: Type.Optional(Instant),
-  timezone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: "IANA name; default UTC." })),
+  timezone: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 64, description: "IANA name; default UTC." }),
+  ),
   filters: Type.Optional(Filters),
-  explain: Type.Optional(Type.Boolean({ description: "Also answer the plan, its SQL and the store's EXPLAIN." })),
+  explain: Type.Optional(
+    Type.Boolean({ description: "Also answer the plan, its SQL and the store's EXPLAIN." }),
+  ),
 };
 
 export const Meta = Type.Object({
