@@ -58,7 +58,7 @@ export const houseRules: HouseRule[] = [
     appliesTo: (path) =>
       isSource(path) &&
       !isTest(path) &&
-      !/^ops\/(runtime\/config\.ts|launch\.mjs|supervisor\/|embedded\/|cli\/|check\/|e2e\/)|^benchmarks\//.test(
+      !/^ops\/(runtime\/config\.ts|launch\.mjs|supervisor\/|embedded\/environment\.ts|check\/|e2e\/)|^benchmarks\//.test(
         path,
       ),
     find: (file) => findInCode(file, /\bprocess\s*\.\s*env\b|\benv\b.*from "node:process"/),

@@ -19,7 +19,7 @@ declare module "vitest" {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), "millrace-int-"));
-  const servers = await startServers({ dataDir });
+  const servers = await startServers({ dataDir, log: (line) => console.log(`servers: ${line}`) });
   const { natsUrl, redisUrl, postgresUrl, clickhouseUrl } = servers;
   project.provide("servers", { natsUrl, redisUrl, postgresUrl, clickhouseUrl });
   return async () => {
