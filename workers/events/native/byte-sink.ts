@@ -104,8 +104,8 @@ export class ByteSink {
   }
 
   /**
-   * Completes a string whose bytes somebody wrote from `length + 1` on, up to `end`: puts the varint length
-   * in front, making room when it needs more than the one byte left free.
+   * Completes a string whose bytes somebody wrote from `length + 1` on, up to `end`, after reserving 5 bytes
+   * more than these: puts the varint length in front, moving them when it needs more than the one byte free.
    */
   finishString(end: number): void {
     const start = this.length;
@@ -116,7 +116,6 @@ export class ByteSink {
       return;
     }
     const lengthBytes = varintBytes(written);
-    this.reserve(written + lengthBytes);
     this.bytes.copyWithin(start + lengthBytes, start + 1, end);
     this.length = this.#putVarint(written, start) + written;
   }

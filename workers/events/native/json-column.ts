@@ -6,10 +6,11 @@
 // of arrays), the order of keys, and the difference between a key "a%2Eb" and a key "a.b" (both print "a.b").
 import type { ByteSink } from "./byte-sink.ts";
 import type { Column } from "./column.ts";
-import type { JsonObject } from "./dynamic-column.ts";
+import { isArray } from "./dynamic-column.ts";
+import type { JsonObject, JsonValue } from "./dynamic-column.ts";
 import { JsonScanner } from "./json-scanner.ts";
 import { toServerJson } from "./json-text.ts";
-import { ObjectPaths } from "./object-paths.ts";
+import { depthMax, ObjectPaths } from "./object-paths.ts";
 import type { PathBudget } from "./path-tree.ts";
 
 /** Structure version of JSON sent as text. */
@@ -25,9 +26,21 @@ const keptTextMax = 64 * 1024 * 1024;
 /** What ClickHouse assumes when the type does not say max_dynamic_types. */
 const defaultTypesMax = 32;
 
-function isObjectText(text: string): boolean {
-  const value: unknown = JSON.parse(text);
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function depthOf(value: JsonValue): number {
+  if (typeof value !== "object" || value === null) return 0;
+  let deepest = 0;
+  for (const member of Object.values(value)) deepest = Math.max(deepest, depthOf(member));
+  return deepest + 1;
+}
+
+function isStorable(text: string): boolean {
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch {
+    return false;
+  }
+  return typeof value === "object" && value !== null && !isArray(value) && depthOf(value) <= depthMax;
 }
 
 export class JsonColumn implements Column {
@@ -40,7 +53,7 @@ export class JsonColumn implements Column {
   readonly #texts: string[] = [];
   #textUnits = 0;
   /** A text of this block was refused after some of its values had been taken. */
-  #damaged = false;
+  #careful = false;
   /** Text read since the paths were made: what bounds the memory they keep. */
   #keptTextUnits = 0;
 
@@ -61,23 +74,36 @@ export class JsonColumn implements Column {
 
   /** Whether this block goes as text. */
   get asText(): boolean {
-    return this.#damaged || this.#budget.paths > this.#budget.pathsMax;
+    return this.#budget.paths > this.#budget.pathsMax;
   }
 
-  /** Appends one object; answers false, and leaves the row out, when `text` is not JSON of an object. */
+  /** Appends one object; answers false, and leaves the row out, when `text` is not JSON of an object we store. */
   append(text: string): boolean {
-    try {
-      if (!this.asText) this.#scanner.appendRow(text);
-      else if (!isObjectText(text)) return false;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      // Half the row may be in the paths already; the texts of the other rows are intact.
-      this.#damaged = true;
-      return false;
-    }
+    if ((this.#careful || this.asText) && !isStorable(text)) return false;
+    if (!this.asText && !this.#scan(text)) return false;
     this.#texts.push(text);
     this.#textUnits += text.length;
     return true;
+  }
+
+  #scan(text: string): boolean {
+    try {
+      this.#scanner.appendRow(text);
+      return true;
+    } catch (error) {
+      if (!(error instanceof SyntaxError) || this.#careful) throw error;
+    }
+    // Half of the row is in the paths: read the others again. From here on each text is parsed before it is
+    // scanned, so that this happens once a block.
+    this.#careful = true;
+    this.#clearPaths();
+    for (const intact of this.#texts) this.#scanner.appendRow(intact);
+    return false;
+  }
+
+  #clearPaths(): void {
+    this.#paths.reset();
+    this.#budget.paths = 0;
   }
 
   write(out: ByteSink): void {
@@ -94,12 +120,11 @@ export class JsonColumn implements Column {
     this.#keptTextUnits += this.#textUnits;
     this.#texts.length = 0;
     this.#textUnits = 0;
-    this.#damaged = false;
+    this.#careful = false;
     if (this.#budget.nodes > this.#budget.nodesMax || this.#keptTextUnits > keptTextMax) {
       this.#makePaths();
     } else {
-      this.#paths.reset();
-      this.#budget.paths = 0;
+      this.#clearPaths();
     }
   }
 }
