@@ -3,7 +3,7 @@ import type { Msg } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
 
 export type Ack =
-  | { kind: "stored"; duplicate: boolean }
+  | { kind: "stored" }
   /** Nobody took it (a leader is being elected, the stream is not up yet): worth another try. */
   | { kind: "unheard" }
   /** The log took it and refused it. */
@@ -19,11 +19,11 @@ export function parseAck(message: Msg): Ack {
   if (data.length === 0 && message.headers?.code === noRespondersStatus) return { kind: "unheard" };
   // JetStream answers {"stream":…,"seq":…} or {"error":{…},…}: the first key tells, parsing costs more.
   const head = Buffer.from(data.buffer, data.byteOffset, Math.min(data.byteLength, okPrefix.length));
-  if (head.equals(okPrefix)) return { kind: "stored", duplicate: false };
+  if (head.equals(okPrefix)) return { kind: "stored" };
   let description = "unreadable answer";
   try {
     const body = message.json<{ error?: { code?: number; description?: string } }>();
-    if (body.error === undefined) return { kind: "stored", duplicate: true };
+    if (body.error === undefined) return { kind: "stored" };
     description = body.error.description ?? "no description";
     if (body.error.code === noRespondersStatus && !isFull(description)) return { kind: "unheard" };
   } catch {

@@ -55,6 +55,8 @@ const sweepMs = 100;
 const unheardRetryMs = 200;
 /** How long a full log is taken as full before the next block tries again. */
 const fullMs = 1_000;
+/** A drain waits no longer for confirmations; the process has a few seconds to end. */
+const stopMs = 5_000;
 const blockBytesInitialMin = 1024;
 
 export class Publisher {
@@ -68,6 +70,7 @@ export class Publisher {
   readonly #subscription: Subscription;
   readonly #idPrefix = randomBytes(9).toString("base64url");
   readonly #sweeper: NodeJS.Timeout;
+  #deadlineMs: number;
   #nextToken = 0;
   #pendingBytes = 0;
   #flushScheduled = false;
@@ -87,6 +90,7 @@ export class Publisher {
     this.#log = options.log;
     this.#limits = { ...publisherLimits, ...options.limits };
     this.#observer = options.observer;
+    this.#deadlineMs = this.#limits.deadlineMs;
     this.#partitions = Array.from({ length: options.partitions }, () => ({
       open: undefined,
       queued: [],
@@ -145,6 +149,7 @@ export class Publisher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#flush(Number.POSITIVE_INFINITY);
+    this.#deadlineMs = Math.min(this.#deadlineMs, stopMs);
     if (!this.#isIdle()) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -262,12 +267,12 @@ export class Publisher {
     const nowMs = Date.now();
     const failure = (): MillraceError => new MillraceError("LOG_UNAVAILABLE", { retryAfterSeconds: 1 });
     for (const block of this.#inFlight.values()) {
-      if (nowMs - block.openedAtMs >= this.#limits.deadlineMs) this.#settle(block, failure());
+      if (nowMs - block.openedAtMs >= this.#deadlineMs) this.#settle(block, failure());
       else if (nowMs - block.publishedAtMs >= this.#limits.retryMs) this.#publish(block);
     }
     for (const state of this.#partitions) {
       const expired = (block: Block | undefined): block is Block =>
-        block !== undefined && nowMs - block.openedAtMs >= this.#limits.deadlineMs;
+        block !== undefined && nowMs - block.openedAtMs >= this.#deadlineMs;
       while (expired(state.queued[0])) this.#finish(state.queued.shift() as Block, failure());
       if (expired(state.open)) {
         const block = state.open;

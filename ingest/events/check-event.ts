@@ -1,0 +1,150 @@
+// One event as it was sent ▸ the event of the log, or the code that says why not. The envelope only: what
+// properties must look like is the tracking plan's business, behind the log.
+import type { ErrorCode } from "#schemas/errors.ts";
+import { eventLimits, refusedUserIds, type LogEvent } from "#schemas/events/event.ts";
+import { checkValue, stringifyValue } from "./check-value.ts";
+import { createEventId } from "./create-event-id.ts";
+import { parseTimestamp } from "./parse-timestamp.ts";
+
+/** What is known about the request that carries the event. */
+export interface Arrival {
+  projectId: number;
+  receivedAtMs: number;
+  /** Clock of the sender when it sent the request; NaN when it did not say. */
+  sentAtMs: number;
+  /** User-Agent of a browser, else empty. */
+  userAgent: string;
+  /** False when the whole body is small enough that no event of it can be too large. */
+  measure: boolean;
+}
+
+export interface SentEvent {
+  readonly event?: unknown;
+  readonly user_id?: unknown;
+  readonly anonymous_id?: unknown;
+  readonly event_id?: unknown;
+  readonly session_id?: unknown;
+  readonly timestamp?: unknown;
+  readonly sent_at?: unknown;
+  readonly properties?: unknown;
+  readonly context?: unknown;
+}
+
+const knownKeys: ReadonlySet<string> = new Set([
+  "event",
+  "user_id",
+  "anonymous_id",
+  "event_id",
+  "session_id",
+  "timestamp",
+  "sent_at",
+  "properties",
+  "context",
+]);
+
+const emptyObject = "{}";
+const userAgentLengthMax = 1024;
+
+/** A string of 1 to 200 characters that every store can hold: no NUL, no half of a surrogate pair. */
+export function isId(value: unknown): value is string {
+  return (
+    typeof value === "string" &&
+    value.length > 0 &&
+    value.length <= eventLimits.idLengthMax &&
+    !value.includes("\0") &&
+    value.isWellFormed()
+  );
+}
+
+function isUserId(value: unknown): value is string {
+  return isId(value) && !refusedUserIds.has(value);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Fills `out` from `sent`; undefined when the event is good. */
+export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): ErrorCode | undefined {
+  if (!isObject(sent)) return "EVENT_NOT_AN_OBJECT";
+  const event = sent as SentEvent;
+
+  if (event.event === undefined || event.event === null || event.event === "") return "EVENT_NAME_MISSING";
+  if (!isId(event.event)) return "EVENT_NAME_INVALID";
+  const userId = event.user_id ?? undefined;
+  const anonymousId = event.anonymous_id ?? undefined;
+  if (userId === undefined && anonymousId === undefined) return "USER_MISSING";
+  if (userId !== undefined && !isUserId(userId)) return "USER_ID_INVALID";
+  if (anonymousId !== undefined && !isUserId(anonymousId)) return "USER_ID_INVALID";
+  const eventId = event.event_id ?? undefined;
+  if (eventId !== undefined && !isId(eventId)) return "EVENT_ID_INVALID";
+  const sessionId = event.session_id ?? undefined;
+  if (sessionId !== undefined && !isId(sessionId)) return "SESSION_ID_INVALID";
+
+  const timestamp = decideTimestamp(event, arrival);
+  if (timestamp !== timestamp) return "TIMESTAMP_INVALID";
+  if (timestamp > arrival.receivedAtMs + eventLimits.futureMsMax) return "TIMESTAMP_IN_FUTURE";
+
+  const properties = event.properties ?? undefined;
+  const context = event.context ?? undefined;
+  if (properties !== undefined && !isObject(properties)) return "PROPERTIES_INVALID";
+  if (context !== undefined && !isObject(context)) return "PROPERTIES_INVALID";
+  const refused =
+    (properties === undefined ? undefined : checkValue(properties, 1)) ??
+    (context === undefined ? undefined : checkValue(context, 1));
+  if (refused !== undefined) return refused;
+
+  out.project_id = arrival.projectId;
+  out.event = event.event;
+  out.event_id = eventId ?? createEventId(arrival.receivedAtMs);
+  out.user_id = userId ?? "";
+  out.anonymous_id = anonymousId ?? "";
+  out.session_id = sessionId ?? "";
+  out.timestamp = timestamp;
+  out.received_at = arrival.receivedAtMs;
+  out.properties = properties === undefined ? emptyObject : stringifyValue(properties);
+  out.context = context === undefined ? emptyObject : stringifyValue(context);
+  out.user_agent = decideUserAgent(context, arrival);
+  if (arrival.measure && isTooLarge(event, out)) return "EVENT_TOO_LARGE";
+  return undefined;
+}
+
+/** Epoch milliseconds by our clock: the sender's clock error is what its `sent_at` differs from the arrival. */
+function decideTimestamp(event: SentEvent, arrival: Arrival): number {
+  const given = event.timestamp ?? undefined;
+  const sentAt = event.sent_at ?? undefined;
+  const sentAtMs = sentAt === undefined ? arrival.sentAtMs : parseTimestamp(sentAt);
+  // A `sent_at` that cannot be read makes the time of the event unknown.
+  if (sentAt !== undefined && sentAtMs !== sentAtMs) return Number.NaN;
+  if (given === undefined) return arrival.receivedAtMs;
+  const timestamp = parseTimestamp(given);
+  if (sentAtMs !== sentAtMs) return timestamp;
+  return parseTimestamp(arrival.receivedAtMs - (sentAtMs - timestamp));
+}
+
+function decideUserAgent(context: object | undefined, arrival: Arrival): string {
+  const told = context === undefined ? undefined : (context as { user_agent?: unknown }).user_agent;
+  const userAgent = typeof told === "string" ? told : arrival.userAgent;
+  return userAgent.length > userAgentLengthMax ? userAgent.slice(0, userAgentLengthMax) : userAgent;
+}
+
+/** True when the event's JSON text, without white space, is over the limit in bytes. */
+function isTooLarge(event: SentEvent, checked: LogEvent): boolean {
+  let bytes = Buffer.byteLength(checked.properties) + Buffer.byteLength(checked.context);
+  for (const key in event) {
+    bytes += key.length + 4;
+    if (key === "properties" || key === "context") continue;
+    const value = (event as Record<string, unknown>)[key];
+    if (knownKeys.has(key)) {
+      bytes += typeof value === "string" ? Buffer.byteLength(value) + 2 : 24;
+    } else if (typeof value === "object" && value !== null) {
+      // Nothing of it is stored, but it was sent: deep nesting counts as too large rather than being measured.
+      if (checkValue(value, 1) === "EVENT_TOO_DEEP") return true;
+      bytes += Buffer.byteLength(JSON.stringify(value));
+    } else if (typeof value === "string") {
+      bytes += Buffer.byteLength(value) + 2;
+    }
+    if (bytes > eventLimits.eventBytesMax) return true;
+  }
+  return bytes > eventLimits.eventBytesMax;
+}

@@ -1,0 +1,256 @@
+// One request and its answer, over uWebSockets.js: bodies within bounds, answers corked, and nothing touched after
+// the client has left. Handlers see this class and never the library.
+import type { HttpRequest, HttpResponse } from "uWebSockets.js";
+import { MillraceError } from "#schemas/errors.ts";
+import type { BodyBudget } from "./body-budget.ts";
+
+/** The part of the request that is readable only until the handler returns. */
+export interface RequestHead {
+  /** Empty when absent; `name` in lower case. */
+  header(name: string): string;
+  /** The raw query string, without "?". */
+  query(): string;
+  /** A parameter of the route's path, decoded. */
+  parameter(index: number): string;
+}
+
+/** What an exchange needs to know about its route. */
+export interface RouteTraits {
+  /** Place in the table; for metrics. */
+  readonly index: number;
+  readonly method: string;
+  readonly path: string;
+  /** True: pages of any origin may call it (ingestion only; no credentials are reflected). */
+  readonly cors: boolean;
+}
+
+/** Told once about every exchange. */
+export interface ExchangeObserver {
+  /** Status 499: the client left before the answer. */
+  finished(route: RouteTraits, status: number): void;
+}
+
+export interface ExchangeOwner {
+  readonly observer: ExchangeObserver;
+  readonly budget: BodyBudget;
+  /** True: answers close their connections, so that a drain ends. */
+  closing: boolean;
+  /** Exchanges that are not answered yet. */
+  open: number;
+}
+
+const statusTexts: Readonly<Record<number, string>> = {
+  200: "200 OK",
+  201: "201 Created",
+  202: "202 Accepted",
+  204: "204 No Content",
+  400: "400 Bad Request",
+  401: "401 Unauthorized",
+  403: "403 Forbidden",
+  404: "404 Not Found",
+  405: "405 Method Not Allowed",
+  408: "408 Request Timeout",
+  409: "409 Conflict",
+  413: "413 Payload Too Large",
+  415: "415 Unsupported Media Type",
+  422: "422 Unprocessable Content",
+  429: "429 Too Many Requests",
+  500: "500 Internal Server Error",
+  503: "503 Service Unavailable",
+};
+
+const jsonType = "application/json";
+const clientLeft = 499;
+
+export type Header = readonly [name: string, value: string];
+
+export class Exchange {
+  readonly route: RouteTraits;
+  readonly requestId: string;
+  readonly #response: HttpResponse;
+  readonly #owner: ExchangeOwner;
+  #done = false;
+  #bodyBytes = 0;
+  #bodyTimer: NodeJS.Timeout | undefined;
+  #onLeft: (() => void) | undefined;
+  #onWritable: (() => void) | undefined;
+
+  constructor(response: HttpResponse, route: RouteTraits, requestId: string, owner: ExchangeOwner) {
+    this.#response = response;
+    this.route = route;
+    this.requestId = requestId;
+    this.#owner = owner;
+    owner.open += 1;
+    response.onAborted(() => this.#left());
+  }
+
+  /** True when it was answered, or the client left: nothing more can be said. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Calls `callback` when the client leaves before the answer is complete. */
+  onLeft(callback: () => void): void {
+    this.#onLeft = callback;
+  }
+
+  /**
+   * Receives the body. `take` gets all of it; the bytes are valid only until `take` returns, unless `keep` is set:
+   * then they are copied, and count as in flight until the answer. Past a bound the exchange answers on its own: 413, 408, or 503 when all bodies together are too many.
+   */
+  readBody(
+    limits: { bytesMax: number; deadlineMs: number; keep: boolean },
+    take: (bytes: Buffer) => void,
+  ): void {
+    let chunks: Buffer[] | undefined;
+    this.#response.onData((chunk, isLast) => {
+      if (this.#done) return;
+      if (this.#bodyBytes + chunk.byteLength > limits.bytesMax) {
+        this.fail(new MillraceError("BODY_TOO_LARGE"));
+        return;
+      }
+      if (isLast && chunks === undefined && !limits.keep) {
+        take(Buffer.from(chunk));
+        return;
+      }
+      if (!this.#owner.budget.take(chunk.byteLength)) {
+        this.fail(new MillraceError("BEHIND", { retryAfterSeconds: 1 }));
+        return;
+      }
+      this.#bodyBytes += chunk.byteLength;
+      // The library takes the memory back when this callback returns.
+      (chunks ??= []).push(Buffer.from(chunk.slice(0)));
+      if (isLast) {
+        clearTimeout(this.#bodyTimer);
+        take(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      } else {
+        this.#bodyTimer ??= setTimeout(
+          () => this.fail(new MillraceError("REQUEST_TIMEOUT"), [], true),
+          limits.deadlineMs,
+        );
+      }
+    });
+  }
+
+  answer(
+    status: number,
+    body: string | Uint8Array,
+    headers?: readonly Header[],
+    contentType = jsonType,
+  ): void {
+    this.#answer(status, body, contentType, headers, false);
+  }
+
+  answerEmpty(status: number, headers: readonly Header[]): void {
+    this.#answer(status, "", "", headers, false);
+  }
+
+  /** Answers in the catalogue's format; `close` also ends the connection. */
+  fail(error: MillraceError, more: readonly Header[] = [], close = false): void {
+    const body = JSON.stringify({
+      error: {
+        code: error.code,
+        message: error.message,
+        details: error.details,
+        request_id: this.requestId,
+      },
+    });
+    const headers: Header[] = [...more];
+    if (error.status === 429 || error.status === 503) {
+      headers.push(["Retry-After", String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? 1)))]);
+    }
+    if (error.status === 401) headers.push(["WWW-Authenticate", "Bearer"]);
+    this.#answer(error.status, body, jsonType, headers, close);
+  }
+
+  /** Starts an answer of unknown length. */
+  startStream(status: number, headers: readonly Header[]): void {
+    if (this.#done) return;
+    this.#response.cork(() => {
+      this.#writeHead(status, "", headers);
+    });
+    this.#response.onWritable(() => {
+      this.#onWritable?.();
+      return true;
+    });
+  }
+
+  /** Resolves when the socket can take more; the caller waits for it before the next write. */
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#done || chunk.byteLength === 0) return;
+    let flushed = true;
+    this.#response.cork(() => {
+      flushed = this.#response.write(chunk);
+    });
+    if (flushed) return;
+    await new Promise<void>((resolve) => {
+      this.#onWritable = resolve;
+    });
+    this.#onWritable = undefined;
+  }
+
+  endStream(status: number): void {
+    if (this.#done) return;
+    this.#finish(status);
+    this.#response.cork(() => {
+      this.#response.end(undefined, this.#owner.closing);
+    });
+  }
+
+  /** Ends a stream that cannot be completed: the missing end tells the client that it is cut. */
+  breakStream(status: number): void {
+    if (this.#done) return;
+    this.#finish(status);
+    this.#response.close();
+  }
+
+  #answer(
+    status: number,
+    body: string | Uint8Array,
+    contentType: string,
+    headers: readonly Header[] | undefined,
+    close: boolean,
+  ): void {
+    if (this.#done) return;
+    this.#finish(status);
+    this.#response.cork(() => {
+      this.#writeHead(status, contentType, headers);
+      this.#response.end(body, close || this.#owner.closing);
+    });
+  }
+
+  #writeHead(status: number, contentType: string, headers: readonly Header[] | undefined): void {
+    const response = this.#response;
+    response.writeStatus(statusTexts[status] ?? String(status));
+    if (contentType !== "") response.writeHeader("Content-Type", contentType);
+    response.writeHeader("X-Request-Id", this.requestId);
+    if (this.route.cors) response.writeHeader("Access-Control-Allow-Origin", "*");
+    if (headers === undefined) return;
+    for (const [name, value] of headers) response.writeHeader(name, value);
+  }
+
+  #left(): void {
+    if (this.#done) return;
+    this.#finish(clientLeft);
+    this.#onLeft?.();
+    this.#onWritable?.();
+  }
+
+  #finish(status: number): void {
+    this.#done = true;
+    this.#owner.open -= 1;
+    clearTimeout(this.#bodyTimer);
+    if (this.#bodyBytes > 0) this.#owner.budget.give(this.#bodyBytes);
+    this.#bodyBytes = 0;
+    this.#owner.observer.finished(this.route, status);
+  }
+}
+
+/** The view of `request` that handlers get. */
+export function readHead(request: HttpRequest): RequestHead {
+  return {
+    header: (name) => request.getHeader(name),
+    query: () => request.getQuery(),
+    parameter: (index) => request.getParameter(index) ?? "",
+  };
+}

@@ -1,0 +1,112 @@
+// The OpenAPI 3.1 document, built from the operations and the contracts that they name.
+import { errorCatalogue, type ErrorCode } from "./errors.ts";
+import { errorContract, eventContract } from "./openapi-events.ts";
+import { operations, type Operation } from "./openapi-operations.ts";
+
+const errorReference = { $ref: "#/components/schemas/Error" };
+
+/** Contracts with a name become references. */
+function toReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(toReferences);
+  if (typeof value !== "object" || value === null) return value;
+  const named = (value as { $id?: unknown }).$id;
+  if (typeof named === "string") return { $ref: `#/components/schemas/${named}` };
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toReferences(member)]));
+}
+
+function withoutId(schema: object): unknown {
+  return toReferences({ ...schema, $id: undefined });
+}
+
+function buildResponses(operation: Operation): Record<string, unknown> {
+  const { success } = operation;
+  const codes = new Set<ErrorCode>(operation.errors);
+  if (operation.scope !== null) {
+    for (const code of ["UNAUTHORIZED", "FORBIDDEN", "SERVICE_UNAVAILABLE"] as const) codes.add(code);
+  }
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = errorCatalogue[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const headers = { "X-Request-Id": { schema: { type: "string" } } };
+  const responses: Record<string, unknown> = {
+    [success.status]: {
+      description: success.description,
+      headers,
+      content: { [success.content]: { schema: toReferences(success.schema ?? { type: "string" }) } },
+    },
+  };
+  for (const [status, list] of [...byStatus].sort(([a], [b]) => a - b)) {
+    const retry = status === 429 || status === 503;
+    responses[status] = {
+      description: list.map((code) => `\`${code}\`: ${errorCatalogue[code].message}`).join("\n\n"),
+      headers: retry ? { ...headers, "Retry-After": { schema: { type: "integer" } } } : headers,
+      content: { "application/json": { schema: errorReference } },
+    };
+  }
+  return responses;
+}
+
+function buildOperation(operation: Operation): unknown {
+  return {
+    tags: [operation.tag],
+    summary: operation.summary,
+    ...(operation.description === undefined ? {} : { description: operation.description }),
+    security: operation.scope === null ? [] : [{ [`${operation.scope}Key`]: [] }],
+    ...(operation.parameters === undefined
+      ? {}
+      : { parameters: operation.parameters.map((each) => ({ ...each, required: each.in === "path" })) }),
+    ...(operation.body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(
+              Object.entries(operation.body).map(([type, schema]) => [
+                type,
+                { schema: toReferences(schema) },
+              ]),
+            ),
+          },
+        }),
+    responses: buildResponses(operation),
+  };
+}
+
+export interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly components: unknown;
+}
+
+export function buildOpenApi(version: string): OpenApi {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const operation of operations) {
+    (paths[operation.path] ??= {})[operation.method.toLowerCase()] = buildOperation(operation);
+  }
+  const bearer = (description: string): unknown => ({ type: "http", scheme: "bearer", description });
+  const document = {
+    openapi: "3.1.0",
+    info: {
+      title: "Millrace",
+      version,
+      description:
+        "JSON in and out, UTF-8, times in ISO 8601 or epoch milliseconds in and ISO 8601 UTC out. Errors are " +
+        '`{"error":{"code","message","details","request_id"}}` with a closed catalogue of codes; 429 and 503 carry ' +
+        "an integer `Retry-After`. Every answer has `X-Request-Id`.",
+    },
+    paths,
+    components: {
+      securitySchemes: {
+        writeKey: bearer("A write key: ingestion only. Also as Basic with the key as user name."),
+        readKey: bearer("A read key: queries only."),
+        adminKey: bearer("An admin key: administration."),
+      },
+      schemas: { Event: withoutId(eventContract), Error: withoutId(errorContract) },
+    },
+  };
+  // Contracts carry symbols and undefined; the document is plain JSON.
+  return JSON.parse(JSON.stringify(document)) as OpenApi;
+}
