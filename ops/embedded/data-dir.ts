@@ -26,7 +26,7 @@ export async function makeDataDir(directory: string): Promise<void> {
  */
 export async function lockDataDir(
   directory: string,
-  options: { waitMs?: number; onWait?: (pid: number) => void } = {},
+  options: { waitMs?: number; onWait?: (pid: number) => void; isCancelled?: () => boolean } = {},
 ): Promise<DataDirLock> {
   const path = join(directory, "lock.json");
   const mine: Owner = { pid: process.pid, startedAt: await startTimeOf(process.pid) };
@@ -47,6 +47,7 @@ export async function lockDataDir(
         await removeStale(path, owner);
         continue;
       }
+      if (options.isCancelled?.() === true) throw new MillraceError("SHUTTING_DOWN");
       if (Date.now() >= deadline) {
         throw new MillraceError("CONFLICT", {
           message:

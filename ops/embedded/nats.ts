@@ -3,7 +3,7 @@ import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { writePrivateFile } from "./private-file.ts";
-import { spawnServer, waitUntilReady, type RunningServer } from "./server-process.ts";
+import { spawnServer, waitUntilReady, type RunningServer, type StartHooks } from "./server-process.ts";
 import type { FoundTool } from "./tools.ts";
 
 const user = "millrace";
@@ -25,6 +25,7 @@ export async function startNats(options: {
   dataDir: string;
   port: number;
   password: string;
+  hooks?: StartHooks | undefined;
 }): Promise<RunningServer> {
   const { dataDir, port, password } = options;
   const directory = join(dataDir, "nats");
@@ -42,12 +43,14 @@ export async function startNats(options: {
     dataDir,
     part: "nats",
     logFile,
+    hooks: options.hooks,
     stopSignal: "SIGTERM",
   });
   await waitUntilReady(server, {
     part: "nats",
     logFile,
     timeoutMs: readyMsMax,
+    hooks: options.hooks,
     probe: () => probeNats(port, password),
   });
   return { ...server, url: `nats://${user}:${password}@127.0.0.1:${port}` };

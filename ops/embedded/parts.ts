@@ -3,8 +3,9 @@
 import { ensurePorts, type PortName } from "./ports.ts";
 import { startNats } from "./nats.ts";
 import { startPostgres } from "./postgres.ts";
+import { findPostgresPrograms } from "./postgres-programs.ts";
 import { ensureSecrets } from "./secrets.ts";
-import type { RunningServer } from "./server-process.ts";
+import type { RunningServer, StartHooks } from "./server-process.ts";
 import { findTool } from "./tools.ts";
 import { startValkey } from "./valkey.ts";
 
@@ -16,7 +17,7 @@ export type Part = {
   /** For people: "nats-server 2.15.1". Known once the program is found, before the start. */
   readonly title: string;
   /** Starts it, on the same port and with the same passwords every time. */
-  readonly start: () => Promise<RunningServer>;
+  readonly start: (hooks?: StartHooks) => Promise<RunningServer>;
 };
 
 const portsOf: Record<PartName, readonly PortName[]> = {
@@ -31,6 +32,7 @@ export async function prepareParts(options: {
   parts: readonly PartName[];
   env: NodeJS.ProcessEnv;
   log: (line: string) => void;
+  clickhouseMemoryBytesMax?: number;
 }): Promise<Part[]> {
   const { dataDir, env, log } = options;
   const secrets = await ensureSecrets(dataDir);
@@ -41,17 +43,21 @@ export async function prepareParts(options: {
   const prepare: Record<PartName, () => Promise<Part>> = {
     nats: async () => {
       const tool = await findTool("nats-server", { env, log });
-      const start = () => startNats({ tool, env, dataDir, port: ports.nats, password: secrets.nats });
+      const fixed = { tool, env, dataDir, port: ports.nats, password: secrets.nats };
+      const start = (hooks?: StartHooks) => startNats({ ...fixed, hooks });
       return { name: "nats", title: tool.title, start };
     },
     valkey: async () => {
       const tool = await findTool("redis", { env, log });
-      const start = () => startValkey({ tool, env, dataDir, port: ports.redis, password: secrets.redis });
+      const fixed = { tool, env, dataDir, port: ports.redis, password: secrets.redis };
+      const start = (hooks?: StartHooks) => startValkey({ ...fixed, hooks });
       return { name: "valkey", title: tool.title, start };
     },
-    postgres: () => {
-      const start = () => startPostgres({ env, dataDir, port: ports.postgres, password: secrets.postgres });
-      return Promise.resolve({ name: "postgres", title: "postgres 18", start });
+    postgres: async () => {
+      const { version } = await findPostgresPrograms(env);
+      const fixed = { env, dataDir, port: ports.postgres, password: secrets.postgres };
+      const start = (hooks?: StartHooks) => startPostgres({ ...fixed, hooks });
+      return { name: "postgres", title: `postgres ${version}`, start };
     },
   };
   return Promise.all(options.parts.map((name) => prepare[name]()));

@@ -40,11 +40,16 @@ async function chooseFree(taken: readonly number[]): Promise<number> {
   });
 }
 
-/** Whether nobody listens there; `host` as the later listener will use it. */
-export function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+/** Whether a server can listen there; `host` as the later listener will use it. */
+export async function isFree(port: number, host = "127.0.0.1"): Promise<boolean> {
+  return (await listenProblem(port, host)) === undefined;
+}
+
+/** The system's code for why nobody can listen there (EADDRINUSE, EACCES, EADDRNOTAVAIL …), or undefined. */
+export function listenProblem(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }

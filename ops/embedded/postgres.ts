@@ -9,7 +9,7 @@ import { choosePostgresUser, type PostgresUser } from "./postgres-user.ts";
 import { writePrivateFile } from "./private-file.ts";
 import { endProcess, findMarkedProcesses, isRunning } from "./processes.ts";
 import { lastLine, runCommand } from "./run-command.ts";
-import { spawnServer, waitUntilReady, type RunningServer } from "./server-process.ts";
+import { spawnServer, waitUntilReady, type RunningServer, type StartHooks } from "./server-process.ts";
 
 const owner = "millrace";
 const database = "millrace";
@@ -39,9 +39,10 @@ export async function startPostgres(options: {
   dataDir: string;
   port: number;
   password: string;
+  hooks?: StartHooks | undefined;
 }): Promise<RunningServer> {
   const { dataDir, port, password } = options;
-  const programs = await findPostgresPrograms();
+  const programs = await findPostgresPrograms(options.env);
   const home = join(dataDir, "postgres");
   await mkdir(home, { recursive: true, mode: 0o700 });
   const user = await choosePostgresUser({ dataDir, program: programs.postgres, env: options.env });
@@ -60,6 +61,7 @@ export async function startPostgres(options: {
     dataDir,
     part: "postgres",
     logFile,
+    hooks: options.hooks,
     stopSignal: "SIGINT",
   });
   const url = (name: string): string => `postgres://${owner}:${password}@127.0.0.1:${port}/${name}`;
@@ -67,6 +69,7 @@ export async function startPostgres(options: {
     part: "postgres",
     logFile,
     timeoutMs: readyMsMax,
+    hooks: options.hooks,
     probe: () => ensureDatabase(url("postgres")),
   });
   return { ...server, url: url(database) };

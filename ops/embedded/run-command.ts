@@ -1,10 +1,16 @@
 // Runs a short-lived program to its end and gives back what it said. For tool checks, installers and initdb;
 // servers that stay are started by server-process.ts.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 
 export type CommandResult = { code: number | null; output: string };
 
 const outputBytesMax = 64 * 1024;
+const running = new Set<ChildProcess>();
+
+/** On a stop in the middle of an installation: leaves no installer behind. */
+export function endRunningCommands(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
 
 /** Never throws: a program that cannot be started is an exit code of null with the reason as its output. */
 export function runCommand(
@@ -27,13 +33,18 @@ export function runCommand(
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
       ...(options.user === undefined ? {} : options.user),
     });
+    running.add(child);
     const keep = (chunk: Buffer): void => {
       output = (output + chunk.toString("utf8")).slice(-outputBytesMax);
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
-    child.once("error", (error) => resolve({ code: null, output: error.message }));
-    child.once("close", (code) => resolve({ code, output }));
+    const finish = (result: CommandResult): void => {
+      running.delete(child);
+      resolve(result);
+    };
+    child.once("error", (error) => finish({ code: null, output: error.message }));
+    child.once("close", (code) => finish({ code, output }));
   });
 }
 

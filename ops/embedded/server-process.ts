@@ -12,11 +12,19 @@ export type RunningServer = {
   readonly pid: number;
   readonly url: string;
   readonly exited: Promise<ServerExit>;
-  /** Asks it to end, insists after some seconds; resolves when it is gone. */
-  stop(): Promise<void>;
+  /** Asks it to end, insists after `withinMs` (default 6 s); resolves when it is gone. */
+  stop(withinMs?: number): Promise<void>;
 };
 
 export type ServerProcess = Omit<RunningServer, "url">;
+
+/** What whoever starts a server may want to know or decide while it is not ready yet. */
+export type StartHooks = {
+  /** Gives up and stops the server when it fires. */
+  signal?: AbortSignal;
+  /** Called as soon as there is a process, long before it is ready. */
+  onSpawn?: (server: ServerProcess) => void;
+};
 
 const stopMsMax = 6_000;
 
@@ -28,6 +36,7 @@ export function spawnServer(options: {
   part: string;
   logFile: string;
   stopSignal: NodeJS.Signals;
+  hooks: StartHooks | undefined;
   user?: { uid: number; gid: number };
 }): ServerProcess {
   mkdirSync(dirname(options.logFile), { recursive: true, mode: 0o700 });
@@ -55,13 +64,15 @@ export function spawnServer(options: {
   if (pid === undefined) {
     throw new MillraceError("SERVICE_UNAVAILABLE", { message: `${options.program} could not be started.` });
   }
-  const stop = async (): Promise<void> => {
+  const stop = async (withinMs = stopMsMax): Promise<void> => {
     child.kill(options.stopSignal);
-    const timer = setTimeout(() => child.kill("SIGKILL"), stopMsMax);
+    const timer = setTimeout(() => child.kill("SIGKILL"), withinMs);
     await exited;
     clearTimeout(timer);
   };
-  return { pid, exited, stop };
+  const server = { pid, exited, stop };
+  options.hooks?.onSpawn?.(server);
+  return server;
 }
 
 /**
@@ -70,7 +81,13 @@ export function spawnServer(options: {
  */
 export async function waitUntilReady(
   server: ServerProcess,
-  options: { part: string; logFile: string; timeoutMs: number; probe: () => Promise<void> },
+  options: {
+    part: string;
+    logFile: string;
+    timeoutMs: number;
+    probe: () => Promise<void>;
+    hooks: StartHooks | undefined;
+  },
 ): Promise<void> {
   const deadline = Date.now() + options.timeoutMs;
   let exit: ServerExit | undefined;
@@ -78,7 +95,7 @@ export async function waitUntilReady(
     exit = value;
   });
   let reason: unknown;
-  while (exit === undefined && Date.now() < deadline) {
+  while (exit === undefined && Date.now() < deadline && options.hooks?.signal?.aborted !== true) {
     try {
       await options.probe();
       return;

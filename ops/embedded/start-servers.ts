@@ -46,10 +46,13 @@ export async function startServers(options: {
     const parts = await prepareParts({ dataDir, parts: options.parts ?? partNames, env, log });
     const started = await Promise.allSettled(
       parts.map(async (part) => {
-        const server = await part.start();
+        const server = await part.start({
+          onSpawn: ({ pid, exited }) => {
+            watching.watch(pid, stopSignalOf(part.name));
+            void exited.then(() => watching.forget(pid));
+          },
+        });
         running.set(part.name, server);
-        watching.watch(server.pid, stopSignalOf(part.name));
-        void server.exited.then(() => watching.forget(server.pid));
         log(`${part.title} ready`);
       }),
     );

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { writePrivateFile } from "./private-file.ts";
-import { spawnServer, waitUntilReady, type RunningServer } from "./server-process.ts";
+import { spawnServer, waitUntilReady, type RunningServer, type StartHooks } from "./server-process.ts";
 import type { FoundTool } from "./tools.ts";
 
 const memoryBytesMax = 128 * 1024 * 1024;
@@ -18,6 +18,7 @@ export async function startValkey(options: {
   dataDir: string;
   port: number;
   password: string;
+  hooks?: StartHooks | undefined;
 }): Promise<RunningServer> {
   const { dataDir, port, password, tool } = options;
   const directory = join(dataDir, "valkey");
@@ -33,12 +34,14 @@ export async function startValkey(options: {
     dataDir,
     part: "valkey",
     logFile,
+    hooks: options.hooks,
     stopSignal: "SIGTERM",
   });
   await waitUntilReady(server, {
     part: "valkey",
     logFile,
     timeoutMs: readyMsMax,
+    hooks: options.hooks,
     probe: () => probeValkey(port, password),
   });
   return { ...server, url: `redis://:${password}@127.0.0.1:${port}` };

@@ -14,9 +14,14 @@ without() {
   echo "$kept"
 }
 
+# A zombie, whose new parent has not looked yet, is gone for us.
 any_alive() {
   for entry in $1; do
-    kill -0 "${entry#*:}" 2>/dev/null && return 0
+    kill -0 "${entry#*:}" 2>/dev/null || continue
+    case "$(ps -o stat= -p "${entry#*:}" 2>/dev/null)" in
+      Z*) ;;
+      *) return 0 ;;
+    esac
   done
   return 1
 }

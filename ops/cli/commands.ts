@@ -1,0 +1,39 @@
+// The table of commands. Each is a file of its own, loaded only when it is called.
+import type { Command } from "./command.ts";
+
+export type CommandEntry = { readonly summary: string; readonly load: () => Promise<Command> };
+
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  start: {
+    summary: "run everything: the embedded servers that are not configured, and all tiers",
+    load: async () => (await import("./start.ts")).command,
+  },
+  ingest: {
+    summary: "run one ingest process, the edge (for clusters; needs the server URLs)",
+    load: async () => (await import("./tier.ts")).tierCommand("ingest"),
+  },
+  workers: {
+    summary: "run one workers process (for clusters; needs the server URLs)",
+    load: async () => (await import("./tier.ts")).tierCommand("workers"),
+  },
+  query: {
+    summary: "run one query process (for clusters; needs the server URLs)",
+    load: async () => (await import("./tier.ts")).tierCommand("query"),
+  },
+  migrate: {
+    summary: "bring the tables of Postgres and ClickHouse up to date",
+    load: async () => (await import("./migrate.ts")).command,
+  },
+  doctor: {
+    summary: "say what is configured, reachable and lagging, also when nothing runs",
+    load: async () => (await import("./doctor.ts")).command,
+  },
+  bench: {
+    summary: "run a benchmark; without a name, list them",
+    load: async () => (await import("./bench.ts")).command,
+  },
+  test: {
+    summary: "run the checks, then unit, integration and end-to-end tests",
+    load: async () => (await import("./test.ts")).command,
+  },
+};
