@@ -84,9 +84,10 @@ export class PathTree {
   childByKey(parent: PathNode, key: string): PathNode {
     const known = parent.children.get(key);
     if (known) return known;
-    // Lone surrogates become U+FFFD in bytes; two such keys would be one path.
-    const wellFormed = key.toWellFormed();
-    if (wellFormed !== key) return this.childByKey(parent, wellFormed);
+    // Keys that give one path must be one node: lone surrogates become U+FFFD in bytes, and ClickHouse reads
+    // %2E in a path as a dot inside a key. Such keys take this slow way each time.
+    const canonical = key.toWellFormed().replaceAll("%2E", ".");
+    if (canonical !== key) return this.childByKey(parent, canonical);
     const node = this.#create(parent, key);
     parent.children.set(key, node);
     return node;
