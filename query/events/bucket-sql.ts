@@ -1,0 +1,55 @@
+// The bucket of a row as SQL, and back: boundaries travel as numbers, so the store and this process agree exactly.
+import type { Buckets } from "../time/buckets.ts";
+import type { EventTable } from "../sql/scope.ts";
+import type { Parameters } from "../sql/parameters.ts";
+
+const timeColumns = {
+  events: "timestamp",
+  steps: "timestamp",
+  rollup_minute: "minute",
+  rollup_hour: "hour",
+  rollup_day: "day",
+} as const satisfies Record<EventTable, string>;
+
+/** Rows of [fromMs, endMs); compares the column itself, so that the store can skip what lies outside. */
+export function rangeSql(
+  table: EventTable,
+  range: { readonly fromMs: number; readonly endMs: number },
+  parameters: Parameters,
+): string {
+  const column = timeColumns[table];
+  const from = parameters.bind("Int64", range.fromMs);
+  const last = parameters.bind("Int64", range.endMs - 1);
+  // The last instant instead of the one after it: the end of 2299 is the last one that the type can hold.
+  return `${column} BETWEEN fromUnixTimestamp64Milli(${from}, 'UTC') AND fromUnixTimestamp64Milli(${last}, 'UTC')`;
+}
+
+/** Common length of all buckets in seconds, or undefined when they differ (months, days of 23 hours). */
+function uniformSeconds(buckets: Buckets): number | undefined {
+  const { startsMs, endMs } = buckets;
+  const step = (startsMs[1] ?? endMs) - (startsMs[0] as number);
+  const uniform = startsMs.every((start, index) => (startsMs[index + 1] ?? endMs) - start === step);
+  return uniform ? step / 1000 : undefined;
+}
+
+/** An Int64 that stands for the bucket; `bucketIndexes` turns it into the bucket's position. */
+export function bucketSql(table: EventTable, buckets: Buckets, parameters: Parameters): string {
+  const originMs = buckets.startsMs[0] as number;
+  // Offsets are never negative, so integer division rounds down. All boundaries are whole seconds.
+  const offset =
+    table === "events" || table === "steps"
+      ? `intDiv(toUnixTimestamp64Milli(${timeColumns[table]}) - ${parameters.bind("Int64", originMs)}, 1000)`
+      : `toUnixTimestamp64Second(${timeColumns[table]}) - ${parameters.bind("Int64", originMs / 1000)}`;
+  const step = uniformSeconds(buckets);
+  if (step !== undefined) return `intDiv(${offset}, ${parameters.bind("Int64", step)})`;
+  const offsets = buckets.startsMs.map((start) => (start - originMs) / 1000);
+  return `toInt64(roundDown(${offset}, ${parameters.bind("Array(Int64)", offsets)}))`;
+}
+
+/** From what `bucketSql` answers to the position in `startsMs`. */
+export function bucketIndexes(buckets: Buckets): (bucket: number) => number | undefined {
+  if (uniformSeconds(buckets) !== undefined) return (bucket) => bucket;
+  const originMs = buckets.startsMs[0] as number;
+  const indexes = new Map(buckets.startsMs.map((start, index) => [(start - originMs) / 1000, index]));
+  return (bucket) => indexes.get(bucket);
+}

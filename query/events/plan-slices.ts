@@ -1,0 +1,43 @@
+// Which tables answer a count of events or users over a range: whole days from the day rollup, whole hours from
+// the hour rollup, whole minutes (counts only) from the minute rollup, what is left from steps. Adding up counts
+// and joining sets of users over the slices is exact, whatever the mix.
+import type { EventTable } from "../sql/scope.ts";
+
+export interface Slice {
+  readonly table: EventTable;
+  readonly fromMs: number;
+  /** First instant after the slice. */
+  readonly endMs: number;
+}
+
+export type RollupTable = "rollup_day" | "rollup_hour" | "rollup_minute";
+
+const granuleMs = { rollup_day: 86_400_000, rollup_hour: 3_600_000, rollup_minute: 60_000 } as const;
+
+/** Coarsest first. Sets of users are kept per day and hour only. */
+export const rollupsOfCounts: readonly RollupTable[] = ["rollup_day", "rollup_hour", "rollup_minute"];
+export const rollupsOfUsers: readonly RollupTable[] = ["rollup_day", "rollup_hour"];
+
+/**
+ * Covers [fromMs, endMs) without gap or overlap. A rollup is used where every boundary inside it is one of its
+ * own: `boundsMs` are the starts of buckets, ascending.
+ */
+export function planSlices(
+  range: { readonly fromMs: number; readonly endMs: number },
+  boundsMs: readonly number[],
+  rollups: readonly RollupTable[],
+): Slice[] {
+  if (range.fromMs >= range.endMs) return [];
+  const [table, ...finer] = rollups;
+  if (table === undefined) return [{ table: "steps", ...range }];
+  const granule = granuleMs[table];
+  const innerFrom = Math.ceil(range.fromMs / granule) * granule;
+  const innerEnd = Math.floor(range.endMs / granule) * granule;
+  const aligned = boundsMs.every((bound) => bound <= innerFrom || bound >= innerEnd || bound % granule === 0);
+  if (innerFrom >= innerEnd || !aligned) return planSlices(range, boundsMs, finer);
+  return [
+    ...planSlices({ fromMs: range.fromMs, endMs: innerFrom }, boundsMs, finer),
+    { table, fromMs: innerFrom, endMs: innerEnd },
+    ...planSlices({ fromMs: innerEnd, endMs: range.endMs }, boundsMs, finer),
+  ];
+}

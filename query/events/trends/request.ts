@@ -1,0 +1,119 @@
+// A trends query with every default filled in and every rule beyond its shape checked; nothing is asked of a store.
+import { compileCheck, invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
+import { queryLimits, type Filter } from "#schemas/query/common.ts";
+import { propertyMaths, TrendsQuery, type TrendMath } from "#schemas/query/trends.ts";
+import { checkFilters, checkProperty } from "../../sql/check-filters.ts";
+import { buildBuckets, type Buckets } from "../../time/buckets.ts";
+import { intervalMsTypical, type Interval, type WeekStart } from "../../time/calendar.ts";
+import { previousPeriod } from "../../time/previous-period.ts";
+import { readRange, type Range } from "../../time/range.ts";
+import { parseFormula, type Formula } from "./formula.ts";
+
+export interface TrendSeries {
+  readonly label: string;
+  /** Null: any event. */
+  readonly event: string | null;
+  readonly math: TrendMath;
+  readonly property: string | undefined;
+  /** The series' own and the query's. */
+  readonly filters: readonly Filter[];
+}
+
+/** One stretch of time that is answered: the range asked for, or the period before it. */
+export interface Period {
+  readonly fromMs: number;
+  /** First instant after the period. */
+  readonly endMs: number;
+  readonly buckets: Buckets;
+  readonly compare: boolean;
+}
+
+export interface TrendsRequest {
+  readonly series: readonly TrendSeries[];
+  readonly formula: { readonly text: string; readonly parsed: Formula } | undefined;
+  readonly periods: readonly Period[];
+  readonly breakdown: { readonly property: string; readonly limit: number } | undefined;
+  readonly explain: boolean;
+}
+
+const breakdownLimitDefault = 25;
+const checkShape = compileCheck(TrendsQuery);
+
+/** Throws INVALID_QUERY with the path of every wrong field. */
+export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
+  const query = checkShape(body);
+  checkFilters([
+    { path: "filters", filters: query.filters },
+    ...query.series.map((series, index) => ({ path: `series[${index}].filters`, filters: series.filters })),
+  ]);
+  const problems: FieldProblem[] = [];
+  const series = query.series.map((given, index): TrendSeries => {
+    const math = given.math ?? "total";
+    const path = `series[${index}]`;
+    if (given.property !== undefined) problems.push(...checkProperty(given.property, undefined, path));
+    if (propertyMaths.has(math) && given.property === undefined) {
+      problems.push({ path: `${path}.property`, message: `is required for ${math}` });
+    }
+    return {
+      label: given.label ?? given.event ?? "Any event",
+      event: given.event ?? null,
+      math,
+      property: propertyMaths.has(math) ? given.property : undefined,
+      filters: [...(query.filters ?? []), ...(given.filters ?? [])],
+    };
+  });
+  if (query.breakdown !== undefined) {
+    problems.push(...checkProperty(query.breakdown.property, query.breakdown.on, "breakdown"));
+  }
+  let formula: TrendsRequest["formula"];
+  if (query.formula !== undefined) {
+    const parsed = parseFormula(
+      query.formula,
+      query.series.map((given) => given.label),
+    );
+    if (typeof parsed === "string") problems.push({ path: "formula", message: parsed });
+    else formula = { text: query.formula, parsed };
+  }
+  if (problems.length > 0) throw invalidQuery(problems);
+
+  const range = readRange(query, nowMs);
+  const breakdown =
+    query.breakdown === undefined
+      ? undefined
+      : { property: query.breakdown.property, limit: query.breakdown.limit ?? breakdownLimitDefault };
+  const interval = query.interval ?? "day";
+  const weekStart = query.week_start ?? "monday";
+  const ranges: (Range & { compare: boolean })[] = [{ ...range, compare: false }];
+  if (query.compare === true)
+    ranges.push({ ...range, ...previousPeriod(range, range.zone, interval), compare: true });
+  const columns = series.length + (formula === undefined ? 0 : 1);
+  const linesMax = ranges.length * columns * ((breakdown?.limit ?? 0) + 1);
+  const bucketsMax = Math.min(queryLimits.bucketsMax, Math.floor(queryLimits.pointsMax / linesMax));
+  return {
+    series,
+    formula,
+    periods: ranges.map((each) => ({
+      fromMs: each.fromMs,
+      endMs: each.endMs,
+      compare: each.compare,
+      buckets: bucketsOf({ ...each, interval, weekStart }, bucketsMax),
+    })),
+    breakdown,
+    explain: query.explain === true,
+  };
+}
+
+function bucketsOf(
+  options: { fromMs: number; endMs: number; zone: string; interval: Interval; weekStart: WeekStart },
+  bucketsMax: number,
+): Buckets {
+  const least = (options.endMs - options.fromMs) / intervalMsTypical(options.interval);
+  const buckets = least > bucketsMax + 2 ? undefined : buildBuckets(options, bucketsMax);
+  if (buckets !== undefined) return buckets;
+  throw invalidQuery([
+    {
+      path: "interval",
+      message: `gives more than ${bucketsMax} buckets for this range and these series; use a longer interval or a shorter range`,
+    },
+  ]);
+}

@@ -1,0 +1,81 @@
+// The query tier: answers what is asked over what the workers stored. Reads only; any number of processes.
+import { jetstreamManager } from "@nats-io/jetstream";
+import { createClickHouse } from "#ops/runtime/clickhouse.ts";
+import type { Config } from "#ops/runtime/config.ts";
+import { Releasers, type Running } from "#ops/runtime/life-cycle.ts";
+import type { Logger } from "#ops/runtime/log.ts";
+import { createRegistry } from "#ops/runtime/metrics.ts";
+import { createPostgres } from "#ops/runtime/postgres.ts";
+import { ensureStreams } from "#streams/catalogue.ts";
+import { connectNats } from "#streams/connect.ts";
+import { serveMetrics } from "#streams/metrics.ts";
+import { serve } from "#streams/services.ts";
+import { publishStatus } from "#streams/status.ts";
+import { createQueryMetrics } from "./metrics.ts";
+import type { QueryContext } from "./query-context.ts";
+import { buildMethods } from "./routes.ts";
+import { WatermarkReader } from "./watermark.ts";
+
+/** Queries worked on at once by one process; callers are told to try another beyond that. */
+const queriesAtOnceMax = 64;
+const clickhouseConnectionsMax = 32;
+const postgresConnectionsMax = 4;
+/** What a server takes that does not say. */
+const answerBytesDefault = 1024 * 1024;
+
+export async function start(config: Config, log: Logger): Promise<Running> {
+  const { natsUrl, clickhouseUrl, postgresUrl } = config;
+  if (natsUrl === undefined || clickhouseUrl === undefined || postgresUrl === undefined) {
+    throw new Error("the query tier needs the URLs of NATS, ClickHouse and Postgres");
+  }
+  const instance = config.instance ?? "query";
+  const releasers = new Releasers(log);
+  try {
+    const connection = await connectNats({ url: natsUrl, name: instance, log });
+    releasers.add("nats", () => connection.close());
+    const clickhouse = createClickHouse(clickhouseUrl, {
+      name: instance,
+      connectionsMax: clickhouseConnectionsMax,
+    });
+    releasers.add("clickhouse", () => clickhouse.close());
+    const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
+    releasers.add("postgres", () => postgres.end());
+
+    const { partitions } = await ensureStreams(connection, {
+      partitions: config.partitions,
+      replicas: config.natsReplicas,
+      logBytesMax: config.logBytesMax,
+    });
+    const registry = createRegistry({ tier: "query", instance });
+    const logAccess = {
+      manager: await jetstreamManager(connection),
+      partitions,
+      replicas: config.natsReplicas,
+    };
+    const context: QueryContext = {
+      store: { clickhouse, metrics: createQueryMetrics(registry) },
+      postgres,
+      logAccess,
+      watermark: new WatermarkReader({ logAccess, postgres, log }),
+      answerBytesMax: () => connection.info?.max_payload ?? answerBytesDefault,
+      log,
+    };
+
+    const metrics = serveMetrics(connection, registry);
+    releasers.add("metrics", () => metrics.stop());
+    const service = serve(connection, {
+      service: "query",
+      log,
+      methods: buildMethods(context),
+      concurrencyMax: queriesAtOnceMax,
+    });
+    releasers.add("service", () => service.stop());
+    const status = publishStatus(connection, { tier: "query", instance, read: () => ({ ready: true }) });
+    releasers.add("status", () => status.stop());
+    log.info("query tier ready");
+  } catch (error) {
+    await releasers.releaseAll();
+    throw error;
+  }
+  return { stop: () => releasers.releaseAll() };
+}

@@ -1,0 +1,49 @@
+// Every method of the query service, in one table: svc.query.<name>.
+import type { Call, Handler } from "#streams/services.ts";
+import { MillraceError } from "#schemas/errors.ts";
+import { trends } from "./events/trends/trends.ts";
+import type { QueryContext } from "./query-context.ts";
+
+type Method = (context: QueryContext, payload: Uint8Array, call: Call) => Promise<unknown>;
+
+const methods: Readonly<Record<string, Method>> = { trends };
+
+/** Room for headers beside the answer in one message. */
+const headerBytes = 4096;
+
+export function buildMethods(context: QueryContext): Record<string, Handler> {
+  return Object.fromEntries(
+    Object.entries(methods).map(([kind, method]): [string, Handler] => [
+      kind,
+      measured(context, kind, async (payload, call) => {
+        const answer = Buffer.from(JSON.stringify(await method(context, payload, call)));
+        if (answer.length > context.answerBytesMax() - headerBytes) {
+          throw new MillraceError("QUERY_TOO_EXPENSIVE", {
+            message: `The answer has ${answer.length} bytes, more than one message of the log's server may hold; ask for fewer series, buckets or breakdown values.`,
+          });
+        }
+        return answer;
+      }),
+    ]),
+  );
+}
+
+/** Counts and times a method, whatever its outcome. */
+function measured<A extends unknown[], R>(
+  context: QueryContext,
+  kind: string,
+  method: (...parameters: A) => Promise<R>,
+): (...parameters: A) => Promise<R> {
+  return async (...parameters) => {
+    const end = context.store.metrics.querySeconds.startTimer({ kind });
+    try {
+      return await method(...parameters);
+    } catch (error) {
+      const code = error instanceof MillraceError ? error.code : "INTERNAL";
+      context.store.metrics.queryErrors.inc({ kind, code });
+      throw error;
+    } finally {
+      end();
+    }
+  };
+}

@@ -1,0 +1,65 @@
+// What a filter's shape cannot say: does the value fit the operator, is what it needs there yet, is it too much?
+import { invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
+import { queryLimits, type Filter, type PropertyFilter } from "#schemas/query/common.ts";
+import { isPropertyName } from "./property.ts";
+
+/** Throws INVALID_QUERY that names every wrong filter. `lists` are all filter lists of a query, with their paths. */
+export function checkFilters(
+  lists: readonly { path: string; filters: readonly Filter[] | undefined }[],
+): void {
+  const problems: FieldProblem[] = [];
+  let count = 0;
+  const visit = (filter: Filter, path: string, depth: number): void => {
+    count += 1;
+    if (depth > queryLimits.filterDepthMax) {
+      problems.push({ path, message: `is nested deeper than ${queryLimits.filterDepthMax} levels` });
+      return;
+    }
+    if ("or" in filter) {
+      filter.or.forEach((inner, index) => visit(inner, `${path}.or[${index}]`, depth + 1));
+    } else if ("cohort" in filter) {
+      problems.push({ path: `${path}.cohort`, message: "names a cohort that does not exist" });
+    } else {
+      problems.push(...propertyProblems(filter, path));
+    }
+  };
+  for (const { path, filters } of lists) {
+    (filters ?? []).forEach((filter, index) => visit(filter, `${path}[${index}]`, 1));
+  }
+  if (count > queryLimits.filtersMax) {
+    problems.unshift({
+      path: lists[0]?.path ?? "filters",
+      message: `has ${count} filters with those inside; ${queryLimits.filtersMax} are allowed in a query`,
+    });
+  }
+  if (problems.length > 0) throw invalidQuery(problems.slice(0, 20));
+}
+
+function propertyProblems(filter: PropertyFilter, path: string): FieldProblem[] {
+  const problems: FieldProblem[] = checkProperty(filter.property, filter.on, path);
+  const { operator, value } = filter;
+  const wrongValue = (message: string): void => void problems.push({ path: `${path}.value`, message });
+  const list = Array.isArray(value);
+  if (operator === "is_set" || operator === "is_not_set") {
+    // A value that is there means nothing: clients send "" or null objects along.
+    return problems;
+  }
+  if (value === undefined) wrongValue(`is required for ${operator}`);
+  else if (operator === "in" || operator === "not_in") {
+    if (!list) wrongValue(`must be a list for ${operator}`);
+  } else if (list) wrongValue(`must not be a list for ${operator}`);
+  else if (["gt", "gte", "lt", "lte"].includes(operator) && typeof value === "boolean") {
+    wrongValue(`must be a number or a string for ${operator}`);
+  }
+  return problems;
+}
+
+/** Problems of a property that a filter, a math or a breakdown names. */
+export function checkProperty(name: string, on: "event" | "user" | undefined, path: string): FieldProblem[] {
+  if (on === "user")
+    return [{ path: `${path}.on`, message: "must be event: there are no user properties yet" }];
+  if (!isPropertyName(name)) {
+    return [{ path: `${path}.property`, message: "must not begin with ^` or contain .:`" }];
+  }
+  return [];
+}
