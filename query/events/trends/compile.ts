@@ -17,7 +17,7 @@ export interface Statement {
 /** Rank of every value beyond the limit. Ranks of the others count from 1. */
 export const otherRank = 0;
 
-/** Columns: rank, bucket, 1 when over all ranks, 1 when over all buckets, value. */
+/** Columns: rank, 1 when over all ranks, bucket, 1 when over all buckets, value. */
 export function compileRaw(options: {
   series: TrendSeries;
   period: Period;
@@ -26,14 +26,16 @@ export function compileRaw(options: {
 }): Statement {
   const { series, period, breakdown } = options;
   const parameters = new Parameters();
+  const keys = breakdown === undefined ? ["bucket"] : ["rank", "bucket"];
   const rank =
-    breakdown === undefined ? "toUInt16(1)" : rankSql(breakdown.property, breakdown.top, parameters);
-  const aggregate = aggregateSql(series.math, series.property, options.exact);
+    breakdown === undefined
+      ? "toUInt16(1) AS rank, 0 AS all_ranks"
+      : `${rankSql(breakdown.property, breakdown.top, parameters)} AS rank, grouping(rank) AS all_ranks`;
+  const bucket = `${bucketSql("events", period.buckets, parameters)} AS bucket, grouping(bucket) AS all_buckets`;
   const sql = [
-    `SELECT ${rank} AS rank, ${bucketSql("events", period.buckets, parameters)} AS bucket,`,
-    `grouping(rank) AS all_ranks, grouping(bucket) AS all_buckets, ${aggregate} AS value`,
+    `SELECT ${rank}, ${bucket}, ${aggregateSql(series.math, series.property, options.exact)} AS value`,
     fromTable("events", rowConditions(series, period, parameters)),
-    "GROUP BY ROLLUP(rank, bucket)",
+    `GROUP BY ROLLUP(${keys.join(", ")})`,
   ].join("\n");
   return { sql, parameters: parameters.values };
 }
@@ -74,7 +76,7 @@ export function compileSlices(series: TrendSeries, period: Period, slices: reado
     per_user: "sum(slice_events) / groupBitmapMerge(slice_users)",
   }[series.math as "total" | "unique_users" | "per_user"];
   const sql = [
-    `SELECT toUInt16(1) AS rank, slice_bucket AS bucket, 0 AS all_ranks, grouping(bucket) AS all_buckets, ${value} AS value`,
+    `SELECT toUInt16(1) AS rank, 0 AS all_ranks, slice_bucket AS bucket, grouping(bucket) AS all_buckets, ${value} AS value`,
     `FROM (\n${parts.join("\nUNION ALL\n")}\n)`,
     "GROUP BY ROLLUP(bucket)",
   ].join("\n");

@@ -33,7 +33,7 @@ export function shapeLines(
   else top.forEach((value, index) => lines.set(index + 1, newLine(value ?? breakdownNone)));
 
   for (const row of rows) {
-    const [rank, bucket, allRanks, allBuckets, value] = row as [
+    const [rank, allRanks, bucket, allBuckets, value] = row as [
       number,
       number,
       number,
