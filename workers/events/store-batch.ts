@@ -4,6 +4,7 @@ import { ClickHouseError } from "@clickhouse/client";
 import { Readable } from "node:stream";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
+import { eventsInsertSettings } from "./native/events-block.ts";
 
 const retryMsMin = 50;
 const retryMsMax = 5_000;
@@ -84,7 +85,7 @@ async function insert(
           min_insert_block_size_bytes: "0",
           max_insert_threads: "1",
           max_partitions_per_insert_block: "0",
-          type_json_skip_duplicated_paths: 1,
+          ...eventsInsertSettings,
           max_execution_time: insertSecondsMax,
         },
         abort_signal: options.signal,

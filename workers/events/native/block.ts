@@ -13,14 +13,15 @@ export class BlockWriter {
 
   /** The whole block in a buffer of exactly its size and of its own: the caller may transfer it to a thread. */
   write(columns: readonly Column[], rows: number): Buffer {
+    // The server refuses an empty block into a table that has more columns than the block.
+    if (rows === 0) throw new RangeError("a block without rows cannot be inserted");
     const out = this.#out;
     out.writeVarint(columns.length);
     out.writeVarint(rows);
     for (const column of columns) {
       out.writeString(column.name);
       out.writeString(column.type);
-      // The server reads no data, not even a column's prefix, for a block without rows.
-      if (rows > 0) column.write(out);
+      column.write(out);
     }
     // Touching fresh memory costs more than writing to it (135 ns against 4 ns for 223 bytes), so fresh
     // memory is taken once, and no more than needed.

@@ -41,15 +41,21 @@ export interface EventRow {
 const propertyPathsMax = 256;
 
 /**
- * Settings an insert of such a block needs: how ClickHouse reads properties when they go as text.
- * `json_type_escape_dots_in_keys` is needed by every reader of `properties` too, to get dotted keys back.
+ * Settings an insert of such a block needs, for properties that go as text: values keep the type they have.
+ * Whoever prints `properties` needs `json_type_escape_dots_in_keys` too, to get keys with dots back.
  */
 export const eventsInsertSettings = {
   json_type_escape_dots_in_keys: 1,
   type_json_skip_duplicated_paths: 1,
-  // A string that looks like a date stays the string it is.
+  // A string that looks like a date stays a string.
   input_format_try_infer_dates: 0,
   input_format_try_infer_datetimes: 0,
+  // Elements of arrays are not made equal in type: [[true],["a"]] would become [["true"],["a"]].
+  input_format_json_read_bools_as_numbers: 0,
+  input_format_json_read_bools_as_strings: 0,
+  input_format_json_read_numbers_as_strings: 0,
+  input_format_json_read_arrays_as_strings: 0,
+  input_format_json_read_objects_as_strings: 0,
 } as const;
 
 /** Builds one block after the other; keeps its memory and what it knows of property names between them. */
@@ -142,7 +148,7 @@ export class EventsBlock {
     return true;
   }
 
-  /** The block's bytes, in a buffer the caller owns; the builder is empty afterwards. */
+  /** The block's bytes, in a buffer the caller owns; the builder is empty afterwards. Needs at least one row. */
   finish(): Buffer {
     const block = this.#writer.write(this.#columns, this.#rows);
     this.reset();

@@ -168,11 +168,18 @@ describe("texts that are refused", () => {
 describe("a block with too many paths", () => {
   it("goes as text that ClickHouse's parser takes", () => {
     const column = new JsonColumn("p", 256, 0);
-    const text = '{"a":1,"n":null,"s":"\\ud800","big":1e20,"huge":1e999,"list":[1e999,-0,{"x":null}]}';
+    const text = '{"a":1,"n":null,"s":"\\ud800","big":1e20,"huge":1e999,"list":[1,-0,{"x":null}]}';
     expect(column.append(text)).toBe(true);
     expect(column.asText).toBe(true);
     const block = writer.write([column], 1).toString();
-    expect(block.slice(block.indexOf('{"'))).toBe('{"a":1,"s":"\ufffd","big":1e+20,"list":[null,0,{}]}');
+    expect(block.slice(block.indexOf('{"'))).toBe('{"a":1,"s":"\ufffd","big":1e+20,"list":[1,0,{}]}');
+  });
+
+  it.each(["[null]", '[{"a":[[1,null]]}]', "[1e999]"])("stays typed when an array holds null: %s", (list) => {
+    const texts = ['{"a":1}', `{"list":${list}}`, wide(700)];
+    const typed = blockOf(texts, new JsonColumn("p", 256, 10_000));
+    expect(blockOf(texts).equals(typed)).toBe(true);
+    expect(blockOf(texts, new JsonColumn("p", 256, 0)).equals(typed)).toBe(true);
   });
 
   it("starts at 601 paths and ends with the block", () => {

@@ -78,7 +78,7 @@ export class JsonColumn implements Column {
     this.#keptTextUnits = 0;
   }
 
-  /** Whether this block goes as text. */
+  /** Whether this block goes as text, if that is exact. */
   get asText(): boolean {
     return this.#budget.paths > this.#budget.pathsMax;
   }
@@ -102,9 +102,14 @@ export class JsonColumn implements Column {
     // Half of the row is in the paths: read the others again. From here on each text is parsed before it is
     // scanned, so that this happens once a block.
     this.#careful = true;
-    this.#clearPaths();
-    for (const intact of this.#texts) this.#scanner.appendRow(intact);
+    this.#scanAll();
     return false;
+  }
+
+  /** Takes all texts of this block apart from the start, however many paths they have. */
+  #scanAll(): void {
+    this.#clearPaths();
+    for (const text of this.#texts) this.#scanner.appendRow(text);
   }
 
   #clearPaths(): void {
@@ -113,13 +118,26 @@ export class JsonColumn implements Column {
   }
 
   write(out: ByteSink): void {
-    if (this.asText) {
+    const serverTexts = this.asText ? this.#serverTexts() : undefined;
+    if (serverTexts) {
       out.writeUint64(textVersion);
-      for (const text of this.#texts) out.writeString(toServerJson(JSON.parse(text) as JsonObject));
+      for (const text of serverTexts) out.writeString(text);
       return;
     }
+    if (this.asText) this.#scanAll();
     this.#paths.writePrefix(out);
     this.#paths.writeData(out);
+  }
+
+  /** The rows as ClickHouse's parser takes them; undefined when it would not read one of them exactly. */
+  #serverTexts(): string[] | undefined {
+    const serverTexts: string[] = [];
+    for (const text of this.#texts) {
+      const serverText = toServerJson(JSON.parse(text) as JsonObject);
+      if (serverText === undefined) return undefined;
+      serverTexts.push(serverText);
+    }
+    return serverTexts;
   }
 
   reset(): void {
