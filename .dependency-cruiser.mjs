@@ -4,8 +4,9 @@
 
 const TIERS = "ingest|workers|query";
 const DOMAINS = "events|links|chat|shop|content";
-// Tests may reach for the servers and launchers at the top of ops; shipped code may not.
-const TEST = "\\.test\\.ts$";
+// Tests, and what a tier's tests share (its testing/ folder), may reach for the servers and launchers at the top of
+// ops; shipped code may not.
+const TEST = "\\.test\\.ts$|^[a-z]+/testing/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -107,14 +108,15 @@ export default {
       name: "no-dev-dependency-in-product",
       comment: "`npm ci --omit=dev` must still run: list the package under dependencies, or do without.",
       severity: "error",
-      from: { path: `^(schemas|streams|${TIERS}|ops/(?!check/|e2e/))`, pathNot: `${TEST}|^ops/testing/` },
+      from: { path: `^(schemas|streams|${TIERS}|ops/(?!check/|e2e/))`, pathNot: TEST },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
     },
     {
       name: "product-does-not-import-tests",
-      comment: "A test imports the product. Move what both need to a file without .test in its name.",
+      comment:
+        "Tests import the product. Move what both need to a file that is neither *.test.ts nor under testing/.",
       severity: "error",
-      from: { pathNot: TEST },
+      from: { pathNot: `${TEST}|^ops/(e2e|check)/|^benchmarks/` },
       to: { path: TEST },
     },
   ],

@@ -26,6 +26,8 @@ const SHOWN_CHARACTERS_MAX = 120;
 const machinePathPattern = buildMachinePathPattern(projectRoot);
 
 const isTest = (path: string) => path.endsWith(".test.ts");
+/** Also what a tier's tests share. */
+const isForTests = (path: string) => isTest(path) || /^[a-z]+\/testing\//.test(path);
 const isSource = (path: string) => /\.(ts|mts|mjs|js)$/.test(path);
 const isGenerated = (path: string) => path.split("/").includes("generated");
 const isText = (path: string) =>
@@ -57,7 +59,7 @@ export const houseRules: HouseRule[] = [
       "add the setting to the table in ops/runtime/config.ts and take it from the Config you are passed",
     appliesTo: (path) =>
       isSource(path) &&
-      !isTest(path) &&
+      !isForTests(path) &&
       !/^ops\/(runtime\/config\.ts|launch\.mjs|supervisor\/|embedded\/environment\.ts|check\/|e2e\/)|^benchmarks\//.test(
         path,
       ),
@@ -136,7 +138,9 @@ export const houseRules: HouseRule[] = [
     name: "no-print-to-console",
     instead: "use the Logger you are passed (ops/runtime/log.ts); only what a person runs by hand prints",
     appliesTo: (path) =>
-      isSource(path) && !/^(ops\/(cli|check|e2e)\/|ops\/launch\.mjs$|benchmarks\/)/.test(path),
+      isSource(path) &&
+      !isForTests(path) &&
+      !/^(ops\/(cli|check|e2e)\/|ops\/launch\.mjs$|benchmarks\/)/.test(path),
     find: (file) => findInCode(file, /\bconsole\s*\.\s*\w+\s*\(/),
     badSample: sample("workers/a.ts", 'console.log("stored");\n'),
     goodSample: sample("workers/a.ts", 'log.info("stored");\n'),

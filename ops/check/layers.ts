@@ -31,6 +31,7 @@ const CANARIES: Canary[] = [
   { rule: "imports-resolve", file: "query/lost.ts", imports: "./nowhere.ts" },
   { rule: "no-dev-dependency-in-product", file: "query/ships.ts", imports: "vitest" },
   { rule: "product-does-not-import-tests", file: "query/tested.ts", imports: "./ok.test.ts" },
+  { rule: "product-does-not-import-tests", file: "query/tries.ts", imports: "./testing/ok.ts" },
 ];
 
 // What the canaries reach for, and imports that are right and must not be reported.
@@ -41,6 +42,7 @@ const SOUND_FILES: Record<string, string> = {
   "workers/ok.ts": 'import { ok } from "#streams/ok.ts";\nexport const workersOk = ok;\n',
   "workers/events/ok.ts": 'import { ok } from "#streams/ok.ts";\nexport const eventsOk = ok;\n',
   "query/ok.ts": "export const ok = 1;\n",
+  "query/testing/ok.ts": `export { ok } from "${"#ops/embedded/ok.ts"}";\n`,
   "query/ok.test.ts": "export const ok = 1;\n",
   "query/cycle-back.ts": 'import { cycle } from "./cycle.ts";\nexport const back = () => cycle;\n',
   "ingest/server.ts": 'import uws from "uWebSockets.js";\nexport const app = uws;\n',

@@ -38,7 +38,7 @@ const STEPS: Step[] = [
   {
     name: "dead code",
     what: "knip",
-    args: [tool("knip/bin/knip.js"), "--no-progress", "--no-config-hints", "--cache"],
+    args: [tool("knip/bin/knip.js"), "--no-progress", "--no-config-hints"],
   },
 ];
 
