@@ -85,7 +85,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       read: () => readStatus(events, metrics),
     });
     releasers.add("status", () => status.stop());
-    log.info({ instance, partitions }, "workers ready");
+    log.info({ partitions }, "workers ready");
     return { stop: () => releasers.releaseAll() };
   } catch (error) {
     await releasers.releaseAll();
