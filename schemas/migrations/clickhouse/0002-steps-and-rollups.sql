@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS rollup_minute
     events SimpleAggregateFunction(sum, UInt64)
 )
 ENGINE = AggregatingMergeTree
-PARTITION BY if(minute < toDateTime64('2010-01-01 00:00:00', 0, 'UTC'), 0, toYYYYMM(minute))
+PARTITION BY if(minute < toDateTime64('2010-01-01 00:00:00', 0, 'UTC'), 0, toYear(minute))
 ORDER BY (project_id, event, minute)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS rollup_hour
     users AggregateFunction(groupBitmap, UInt32)
 )
 ENGINE = AggregatingMergeTree
-PARTITION BY if(hour < toDateTime64('2010-01-01 00:00:00', 0, 'UTC'), 0, toYYYYMM(hour))
+PARTITION BY if(hour < toDateTime64('2010-01-01 00:00:00', 0, 'UTC'), 0, toYear(hour))
 ORDER BY (project_id, event, hour)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
