@@ -15,9 +15,13 @@ import { Block, type Commit } from "./publisher-block.ts";
 export interface PublisherLimits {
   /** A block is closed when it reaches this size. */
   blockBytes: number;
-  /** Blocks of one partition that may wait for their confirmation at once. */
+  /** Blocks that may wait for their confirmation at once, over all partitions. */
   inFlightMax: number;
-  /** A block that is not full leaves only while fewer blocks of its partition are in flight. */
+  /**
+   * A block that is not full leaves only while fewer blocks are in flight. The log writes one block after the
+   * other, so more in flight make none of them faster, only smaller: with 256 waiting requests and 8 partitions,
+   * two in flight make blocks of 50 events, and one for each partition blocks of 20.
+   */
   gatherInFlightMax: number;
   /** Bytes in open, queued and unconfirmed blocks together; `hasRoom` is false past it. */
   pendingBytesMax: number;
@@ -29,8 +33,8 @@ export interface PublisherLimits {
 
 export const publisherLimits: PublisherLimits = {
   blockBytes: 128 * 1024,
-  inFlightMax: 3,
-  gatherInFlightMax: 1,
+  inFlightMax: 8,
+  gatherInFlightMax: 2,
   pendingBytesMax: 64 * 1024 * 1024,
   deadlineMs: 10_000,
   retryMs: 2_500,
@@ -44,9 +48,6 @@ export interface PublisherObserver {
 
 interface Partition {
   open: Block | undefined;
-  /** Full blocks that wait for a place in flight. */
-  readonly queued: Block[];
-  inFlight: number;
   /** Recent block size: the next block's buffer starts with it. */
   bytesExpected: number;
 }
@@ -66,6 +67,10 @@ export class Publisher {
   readonly #observer: PublisherObserver | undefined;
   readonly #partitions: Partition[];
   readonly #inFlight = new Map<string, Block>();
+  /** Open blocks, the oldest first; at most one for each partition. */
+  readonly #open: Block[] = [];
+  /** Full blocks that wait for a place in flight, the oldest first. */
+  readonly #full: Block[] = [];
   readonly #inbox: string;
   readonly #subscription: Subscription;
   readonly #idPrefix = randomBytes(9).toString("base64url");
@@ -93,8 +98,6 @@ export class Publisher {
     this.#deadlineMs = this.#limits.deadlineMs;
     this.#partitions = Array.from({ length: options.partitions }, () => ({
       open: undefined,
-      queued: [],
-      inFlight: 0,
       bytesExpected: blockBytesInitialMin,
     }));
     this.#inbox = createInbox();
@@ -136,12 +139,15 @@ export class Publisher {
   /** Adds one event; `commit.settled()` follows in a later turn. `refusal` must have been asked before. */
   append(partition: number, event: LogEvent, commit: Commit): void {
     const state = this.#partitions[partition] as Partition;
-    const block = (state.open ??= new Block(partition, state.bytesExpected, Date.now()));
+    const block = state.open ?? this.#openBlock(state, partition);
     const bytesBefore = block.writer.bytes;
     block.writer.append(event);
     this.#pendingBytes += block.writer.bytes - bytesBefore;
     block.addCommit(commit);
-    if (block.writer.bytes >= this.#limits.blockBytes) this.#close(state, block);
+    if (block.writer.bytes >= this.#limits.blockBytes) {
+      this.#close(block);
+      this.#full.push(block);
+    }
     this.#scheduleFlush();
   }
 
@@ -159,8 +165,17 @@ export class Publisher {
     this.#subscription.unsubscribe();
   }
 
-  #close(state: Partition, block: Block): void {
+  #openBlock(state: Partition, partition: number): Block {
+    const block = new Block(partition, state.bytesExpected, Date.now());
+    state.open = block;
+    this.#open.push(block);
+    return block;
+  }
+
+  #close(block: Block): void {
+    const state = this.#partitions[block.partition] as Partition;
     state.open = undefined;
+    this.#open.splice(this.#open.indexOf(block), 1);
     const payload = block.writer.finish();
     block.payload = payload;
     // Half again above the recent average: most blocks then never copy themselves to a larger buffer.
@@ -168,7 +183,6 @@ export class Publisher {
       Math.max(blockBytesInitialMin, Math.round(state.bytesExpected * 0.8 + payload.length * 1.5 * 0.2)),
       this.#limits.blockBytes + 64 * 1024,
     );
-    state.queued.push(block);
   }
 
   #scheduleFlush(): void {
@@ -181,21 +195,18 @@ export class Publisher {
   }
 
   #flush(gatherInFlightMax: number): void {
-    for (const state of this.#partitions) {
-      while (state.queued.length > 0 && state.inFlight < this.#limits.inFlightMax) {
-        this.#publishNext(state);
-      }
-      if (state.open !== undefined && state.queued.length === 0 && state.inFlight < gatherInFlightMax) {
-        this.#close(state, state.open);
-        this.#publishNext(state);
-      }
+    while (this.#full.length > 0 && this.#inFlight.size < this.#limits.inFlightMax) {
+      this.#send(this.#full.shift() as Block);
+    }
+    while (this.#open.length > 0 && this.#inFlight.size < gatherInFlightMax) {
+      const oldest = this.#open[0] as Block;
+      this.#close(oldest);
+      this.#send(oldest);
     }
   }
 
-  #publishNext(state: Partition): void {
-    const block = state.queued.shift() as Block;
+  #send(block: Block): void {
     block.token = (this.#nextToken++).toString(36);
-    state.inFlight += 1;
     this.#inFlight.set(block.token, block);
     this.#publish(block);
   }
@@ -239,10 +250,8 @@ export class Publisher {
 
   #settle(block: Block, failure: MillraceError | undefined): void {
     if (!this.#inFlight.delete(block.token)) return;
-    const state = this.#partitions[block.partition] as Partition;
-    state.inFlight -= 1;
     this.#finish(block, failure);
-    if (state.open !== undefined || state.queued.length > 0) this.#scheduleFlush();
+    if (this.#open.length > 0 || this.#full.length > 0) this.#scheduleFlush();
   }
 
   #finish(block: Block, failure: MillraceError | undefined): void {
@@ -257,9 +266,7 @@ export class Publisher {
   }
 
   #isIdle(): boolean {
-    return this.#partitions.every(
-      (state) => state.inFlight === 0 && state.open === undefined && state.queued.length === 0,
-    );
+    return this.#inFlight.size === 0 && this.#open.length === 0 && this.#full.length === 0;
   }
 
   /** Fails what waited too long, wherever it waits, and repeats what the log did not confirm. */
@@ -270,15 +277,13 @@ export class Publisher {
       if (nowMs - block.openedAtMs >= this.#deadlineMs) this.#settle(block, failure());
       else if (nowMs - block.publishedAtMs >= this.#limits.retryMs) this.#publish(block);
     }
-    for (const state of this.#partitions) {
-      const expired = (block: Block | undefined): block is Block =>
-        block !== undefined && nowMs - block.openedAtMs >= this.#deadlineMs;
-      while (expired(state.queued[0])) this.#finish(state.queued.shift() as Block, failure());
-      if (expired(state.open)) {
-        const block = state.open;
-        state.open = undefined;
-        this.#finish(block, failure());
-      }
+    const expired = (block: Block | undefined): block is Block =>
+      block !== undefined && nowMs - block.openedAtMs >= this.#deadlineMs;
+    while (expired(this.#full[0])) this.#finish(this.#full.shift() as Block, failure());
+    while (expired(this.#open[0])) {
+      const block = this.#open[0];
+      this.#close(block);
+      this.#finish(block, failure());
     }
   }
 
