@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { projectRoot } from "./project-files.ts";
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -52,6 +52,11 @@ function runOxlint(cwd: string, args: string[]): { status: number; output: strin
   const config = join(projectRoot, ".oxlintrc.json");
   const run = spawnSync(process.execPath, [cli, "-c", config, "--disable-nested-config", ...args], {
     cwd,
+    // oxlint finds the type-aware half of itself, tsgolint, through the PATH.
+    env: {
+      ...process.env,
+      PATH: [join(projectRoot, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
+    },
     encoding: "utf8",
     maxBuffer: OUTPUT_BYTES_MAX,
   });

@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { projectRoot } from "./project-files.ts";
 
 type Step = { name: string; what: string; args: string[] };
@@ -49,7 +50,10 @@ const OUTPUT_CHARACTERS_MAX = 200_000;
 function runStep(step: Step): Promise<StepResult> {
   const started = performance.now();
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, step.args, { cwd: projectRoot, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, step.args, {
+      cwd: projectRoot,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     const collect = (chunk: Buffer) => {
       if (output.length < OUTPUT_CHARACTERS_MAX) output += chunk.toString();
@@ -78,7 +82,7 @@ export async function runChecks(): Promise<CheckSummary> {
       console.log(
         `${passed ? "✓" : "✗"} ${step.name.padEnd(10)} ${seconds.toFixed(1).padStart(5)} s  ${step.what}`,
       );
-      if (!passed) console.log(output.trimEnd().replace(/^/gm, "    "));
+      if (!passed) console.log(stripVTControlCharacters(output).trimEnd().replace(/^/gm, "    "));
       summary[passed ? "passed" : "failed"] += 1;
     }
   };
