@@ -1,9 +1,12 @@
 // Last steps before the insert: enrich each event and append it to a Native block of rows.
+import { Enricher } from "./enrich/enrich-event.ts";
 import { EventsBlock } from "./native/events-block.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 
 /** Kept by each pool thread: it knows the property names it saw. */
 const builder = new EventsBlock();
+/** Also kept by each thread: it knows the user agents it saw. */
+const enricher = new Enricher();
 
 /**
  * `block` is undefined when no row is left. Events whose properties are not a JSON object are answered as
@@ -18,6 +21,7 @@ export function encodeRows(
   builder.reset();
   for (const event of events) {
     const { log } = event;
+    const added = enricher.enrich(log);
     const appended = builder.append({
       projectId: log.project_id,
       event: log.event,
@@ -29,15 +33,15 @@ export function encodeRows(
       sessionId: event.sessionId,
       properties: log.properties,
       context: log.context,
-      pageUrl: "",
-      referrerDomain: "",
-      utmSource: "",
-      utmMedium: "",
-      utmCampaign: "",
-      browser: "",
-      os: "",
-      device: "",
-      isBot: false,
+      pageUrl: added.pageUrl,
+      referrerDomain: added.referrerDomain,
+      utmSource: added.utmSource,
+      utmMedium: added.utmMedium,
+      utmCampaign: added.utmCampaign,
+      browser: added.browser,
+      os: added.os,
+      device: added.device,
+      isBot: added.isBot,
       receivedAt: log.received_at,
       logPartition: partition,
       logSequence: event.sequence,
