@@ -77,8 +77,7 @@ function isHeld() {
 
 async function install(withDevDependencies) {
   if (isInstalled(withDevDependencies)) return;
-  const count = Object.keys(readJson(join(root, "package-lock.json"))?.packages ?? {}).length;
-  console.log(`installing packages of package-lock.json (up to ${count}), this happens once`);
+  console.log("installing the packages of package-lock.json, this happens once (about half a minute)");
   // npm removes node_modules first, and with it the Node that npm start may have found there: use the machine's.
   const path = (process.env.PATH ?? "")
     .split(delimiter)

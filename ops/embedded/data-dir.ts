@@ -4,14 +4,21 @@ import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "#schemas/errors.ts";
+import { writeJsonFile } from "./private-file.ts";
 import { startTimeOf } from "./processes.ts";
 
-export type DataDirLock = { release(): Promise<void> };
+export type DataDirLock = {
+  /** Whoever waits for the directory then knows that waiting is worth it. */
+  announceStop(): Promise<void>;
+  release(): Promise<void>;
+};
 
-type Owner = { pid: number; startedAt: string };
+type Owner = { pid: number; startedAt: string; isStopping?: boolean };
 
 /** A stopping system may hold the lock for as long as its drain may take, 10 s, and a little. */
 const waitMsMax = 15_000;
+/** A signal on its way to the owner takes its time: the launcher looks after npm twice a second. */
+const announceMsMax = 2_000;
 const waitEveryMs = 200;
 
 export async function makeDataDir(directory: string): Promise<void> {
@@ -21,7 +28,7 @@ export async function makeDataDir(directory: string): Promise<void> {
 }
 
 /**
- * Waits up to 15 s for a stopping owner.
+ * Waits up to 15 s for a stopping owner, and 2 s for one that may be about to stop.
  * @throws MillraceError CONFLICT with the owner's pid when the directory stays in use.
  */
 export async function lockDataDir(
@@ -32,7 +39,8 @@ export async function lockDataDir(
   const mine: Owner = { pid: process.pid, startedAt: await startTimeOf(process.pid) };
   const draft = join(directory, `.lock-${process.pid}-${Math.random().toString(36).slice(2)}`);
   await writeFile(draft, JSON.stringify(mine), { mode: 0o600 });
-  const deadline = Date.now() + (options.waitMs ?? waitMsMax);
+  const beganAt = Date.now();
+  const waitMs = options.waitMs ?? waitMsMax;
   let hasSaid = false;
   try {
     for (;;) {
@@ -41,22 +49,30 @@ export async function lockDataDir(
         () => true,
         () => false,
       );
-      if (isMine) return { release: () => releaseLock(path, mine) };
+      if (isMine) {
+        return {
+          announceStop: () => writeJsonFile(path, { ...mine, isStopping: true }),
+          release: () => releaseLock(path, mine),
+        };
+      }
       const owner = await readOwner(path);
       if (owner === undefined || !(await isAlive(owner))) {
         await removeStale(path, owner);
         continue;
       }
       if (options.isCancelled?.() === true) throw new MillraceError("SHUTTING_DOWN");
-      if (Date.now() >= deadline) {
+      const waitedMs = Date.now() - beganAt;
+      if (waitedMs >= waitMs || (waitedMs >= announceMsMax && owner.isStopping !== true)) {
         throw new MillraceError("CONFLICT", {
           message:
             `The data directory ${directory} is in use by process ${owner.pid}; ` +
             `stop that one first, or set MILLRACE_DATA_DIR and MILLRACE_PORT to run a second installation.`,
         });
       }
-      if (!hasSaid) options.onWait?.(owner.pid);
-      hasSaid = true;
+      if (!hasSaid && owner.isStopping === true) {
+        options.onWait?.(owner.pid);
+        hasSaid = true;
+      }
       await sleep(waitEveryMs);
     }
   } finally {

@@ -1,5 +1,6 @@
 // The table of embedded parts: how each is started in a data directory. The supervisor starts and restarts them
 // one by one; start-servers.ts starts several at once for tests and benchmarks.
+import { join } from "node:path";
 import { ensurePorts, type PortName } from "./ports.ts";
 import { startNats } from "./nats.ts";
 import { startPostgres } from "./postgres.ts";
@@ -9,21 +10,25 @@ import type { RunningServer, StartHooks } from "./server-process.ts";
 import { findTool } from "./tools.ts";
 import { startValkey } from "./valkey.ts";
 
-export const partNames = ["nats", "valkey", "postgres"] as const;
+export const partNames = ["nats", "valkey", "postgres", "clickhouse"] as const;
 export type PartName = (typeof partNames)[number];
+
+/** `readUrl`: the same server for a user that can only read, where the part has one. */
+export type PartServer = RunningServer & { readonly readUrl?: string };
 
 export type Part = {
   readonly name: PartName;
   /** For people: "nats-server 2.15.1". Known once the program is found, before the start. */
   readonly title: string;
   /** Starts it, on the same port and with the same passwords every time. */
-  readonly start: (hooks?: StartHooks) => Promise<RunningServer>;
+  readonly start: (hooks?: StartHooks) => Promise<PartServer>;
 };
 
 const portsOf: Record<PartName, readonly PortName[]> = {
   nats: ["nats"],
   valkey: ["redis"],
   postgres: ["postgres"],
+  clickhouse: ["clickhouseHttp", "clickhouseTcp"],
 };
 
 /** Finds or installs programs, makes secrets and chooses ports; starts nothing. */
@@ -58,6 +63,19 @@ export async function prepareParts(options: {
       const fixed = { env, dataDir, port: ports.postgres, password: secrets.postgres };
       const start = (hooks?: StartHooks) => startPostgres({ ...fixed, hooks });
       return { name: "postgres", title: `postgres ${version}`, start };
+    },
+    clickhouse: () => {
+      const start = async (hooks?: StartHooks): Promise<PartServer> => {
+        const { startClickHouse } = await import("./clickhouse/server.ts");
+        return startClickHouse({
+          directory: join(dataDir, "clickhouse"),
+          httpPort: ports.clickhouseHttp,
+          tcpPort: ports.clickhouseTcp,
+          passwords: { owner: secrets.clickhouseOwner, reader: secrets.clickhouseReader },
+          memoryBytesMax: options.clickhouseMemoryBytesMax,
+        });
+      };
+      return Promise.resolve({ name: "clickhouse", title: "clickhouse", start });
     },
   };
   return Promise.all(options.parts.map((name) => prepare[name]()));

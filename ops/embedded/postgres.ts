@@ -7,7 +7,7 @@ import { MillraceError } from "#schemas/errors.ts";
 import { findPostgresPrograms } from "./postgres-programs.ts";
 import { choosePostgresUser, type PostgresUser } from "./postgres-user.ts";
 import { writePrivateFile } from "./private-file.ts";
-import { endProcess, findMarkedProcesses, isRunning } from "./processes.ts";
+import { endProcess, findMarkedProcesses, findProcessesIn } from "./processes.ts";
 import { lastLine, runCommand } from "./run-command.ts";
 import { spawnServer, waitUntilReady, type RunningServer, type StartHooks } from "./server-process.ts";
 
@@ -120,18 +120,20 @@ async function ensureCluster(options: {
 }
 
 /**
- * postmaster.pid outlives a kill -9. Postgres itself removes it when its process is gone, but refuses to start
- * when the number meanwhile belongs to somebody else, and while a left-over server still runs.
+ * postmaster.pid outlives a kill -9. Postgres removes it itself when its process is gone, but takes for its
+ * running self a zombie that nobody has collected yet, and a stranger that got its number. The file also protects
+ * from backends that still write: those work in the data directory, so they are found and ended here.
  */
 async function clearStalePidFile(dataDir: string, directory: string): Promise<void> {
   const path = join(directory, "postmaster.pid");
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return;
-  const pid = Number(text.split("\n")[0]);
-  if (!Number.isInteger(pid) || pid <= 1 || !(await isRunning(pid))) return;
-  const ours = await findMarkedProcesses(dataDir, "MILLRACE_PART");
-  if (ours.some((each) => each.pid === pid)) await endProcess(pid, "SIGINT", orphanWaitMsMax);
-  else await rm(path, { force: true });
+  const marked = await findMarkedProcesses(dataDir, "MILLRACE_PART");
+  const servers = marked.filter(({ value }) => value === "postgres").map(({ pid }) => pid);
+  await Promise.all(servers.map((pid) => endProcess(pid, "SIGINT", orphanWaitMsMax)));
+  const backends = await findProcessesIn(directory);
+  await Promise.all(backends.map((pid) => endProcess(pid, "SIGQUIT", orphanWaitMsMax)));
+  await rm(path, { force: true });
 }
 
 async function ensureDatabase(url: string): Promise<void> {

@@ -1,10 +1,10 @@
 // Looks at the machine's processes: which ones belong to a data directory, and when one was started.
 // Linux answers from /proc, other systems through ps.
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runCommand } from "./run-command.ts";
 
-const psTimeoutMs = 5_000;
+const psOptions = { env: { PATH: "/bin:/usr/bin:/usr/sbin" }, timeoutMs: 5_000 };
 const isLinux = process.platform === "linux";
 
 /** A text that stays the same for the life of a process; "" when there is no such process. */
@@ -15,8 +15,9 @@ export async function startTimeOf(pid: number): Promise<string> {
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return fields[0] === "Z" ? "" : (fields[19] ?? "");
   }
-  const { code, output } = await ps(["-o", "lstart=", "-p", String(pid)]);
-  return code === 0 ? output.trim() : "";
+  const { code, output } = await ps(["-o", "stat=,lstart=", "-p", String(pid)]);
+  const [state = "Z", ...startedAt] = output.trim().split(/\s+/);
+  return code !== 0 || state.startsWith("Z") ? "" : startedAt.join(" ");
 }
 
 /** The processes that carry this data directory in their environment, and the value of `marker` in each. */
@@ -41,9 +42,8 @@ async function listEnvironments(): Promise<{ pid: number; variables: string[] }[
       return { pid: Number(pid), variables: words };
     });
   }
-  const pids = (await readdir("/proc")).map(Number).filter((pid) => Number.isInteger(pid));
   return Promise.all(
-    pids.map(async (pid) => ({
+    (await listPids()).map(async (pid) => ({
       pid,
       // Unreadable means another user's process, and those are never ours.
       variables: (await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")).split("\0"),
@@ -51,12 +51,30 @@ async function listEnvironments(): Promise<{ pid: number; variables: string[] }[
   );
 }
 
-function ps(args: string[]): Promise<{ code: number | null; output: string }> {
-  return runCommand("ps", args, { env: { PATH: "/bin:/usr/bin" }, timeoutMs: psTimeoutMs });
+async function listPids(): Promise<number[]> {
+  return (await readdir("/proc")).map(Number).filter((pid) => Number.isInteger(pid));
 }
 
-export async function isRunning(pid: number): Promise<boolean> {
-  return (await startTimeOf(pid)) !== "";
+function ps(args: string[]): Promise<{ code: number | null; output: string }> {
+  return runCommand("ps", args, psOptions);
+}
+
+/** The processes whose working directory this is. */
+export async function findProcessesIn(directory: string): Promise<number[]> {
+  if (!isLinux) {
+    const { output } = await runCommand("lsof", ["-a", "-d", "cwd", "-t", "--", directory], psOptions);
+    return output
+      .split("\n")
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && pid > 0);
+  }
+  const real = await realpath(directory);
+  const found = await Promise.all(
+    (await listPids()).map(async (pid) =>
+      (await readlink(`/proc/${pid}/cwd`).catch(() => "")) === real ? [pid] : [],
+    ),
+  );
+  return found.flat();
 }
 
 /** Sends the signal, waits, then insists with SIGKILL. */

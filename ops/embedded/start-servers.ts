@@ -4,8 +4,7 @@ import { resolve } from "node:path";
 import { inheritedEnvironment } from "./environment.ts";
 import { lockDataDir, makeDataDir } from "./data-dir.ts";
 import { endOrphans, stopSignalOf } from "./orphans.ts";
-import { partNames, prepareParts, type PartName } from "./parts.ts";
-import type { RunningServer } from "./server-process.ts";
+import { prepareParts, type PartName, type PartServer } from "./parts.ts";
 import { startWarden, type Warden } from "./warden.ts";
 
 export type Servers = {
@@ -14,6 +13,8 @@ export type Servers = {
   readonly redisUrl: string;
   readonly postgresUrl: string;
   readonly clickhouseUrl: string;
+  /** The same server for a user that can only read: what the query tier gets. */
+  readonly clickhouseReadUrl: string;
   readonly pids: Readonly<Partial<Record<PartName, number>>>;
   stop(): Promise<void>;
 };
@@ -33,7 +34,7 @@ export async function startServers(options: {
   const log = options.log ?? (() => {});
   await makeDataDir(dataDir);
   const lock = await lockDataDir(dataDir);
-  const running = new Map<PartName, RunningServer>();
+  const running = new Map<PartName, PartServer>();
   let warden: Warden | undefined;
   const stop = async (): Promise<void> => {
     await Promise.all([...running.values()].map((server) => server.stop()));
@@ -43,7 +44,12 @@ export async function startServers(options: {
   try {
     await endOrphans(dataDir, log);
     const watching = (warden = startWarden({ dataDir, env }));
-    const parts = await prepareParts({ dataDir, parts: options.parts ?? partNames, env, log });
+    const parts = await prepareParts({
+      dataDir,
+      parts: options.parts ?? ["nats", "valkey", "postgres"],
+      env,
+      log,
+    });
     const started = await Promise.allSettled(
       parts.map(async (part) => {
         const server = await part.start({
@@ -67,7 +73,8 @@ export async function startServers(options: {
     natsUrl: urlOf("nats"),
     redisUrl: urlOf("valkey"),
     postgresUrl: urlOf("postgres"),
-    clickhouseUrl: "",
+    clickhouseUrl: urlOf("clickhouse"),
+    clickhouseReadUrl: running.get("clickhouse")?.readUrl ?? "",
     pids: Object.fromEntries([...running].map(([name, server]) => [name, server.pid])),
     stop,
   };

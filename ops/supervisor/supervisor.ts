@@ -1,13 +1,12 @@
 // Runs a whole installation on one machine: opens the data directory, starts the embedded servers, brings the
 // tables up to date, starts the tiers, and keeps all of it running until asked to stop; then drains it in order.
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { MillraceError } from "#schemas/errors.ts";
 import { lockDataDir, makeDataDir, type DataDirLock } from "../embedded/data-dir.ts";
 import { inheritedEnvironment } from "../embedded/environment.ts";
 import { endOrphans, stopSignalOf } from "../embedded/orphans.ts";
-import { prepareParts, type PartName } from "../embedded/parts.ts";
+import { prepareParts, type PartName, type PartServer } from "../embedded/parts.ts";
 import { endRunningCommands } from "../embedded/run-command.ts";
-import type { RunningServer } from "../embedded/server-process.ts";
 import { startWarden, type Warden } from "../embedded/warden.ts";
 import type { Config } from "../runtime/config.ts";
 import { exitCodes } from "../runtime/life-cycle.ts";
@@ -56,7 +55,7 @@ export async function runSupervisor(options: SupervisorOptions): Promise<number>
   void stop.hurried.then(() => installation.killAll());
   await installation.stop();
   stop.release();
-  options.print("stopped");
+  if (code === exitCodes.ok) options.print("stopped");
   return code;
 }
 
@@ -64,7 +63,7 @@ class Installation {
   readonly #options: SupervisorOptions;
   readonly #edge: KeptPart<Child>[] = [];
   readonly #inner: KeptPart<Child>[] = [];
-  readonly #servers: KeptPart<RunningServer>[] = [];
+  readonly #servers: KeptPart<PartServer>[] = [];
   readonly #pids = new Set<number>();
   #isStopping = false;
   #lock: DataDirLock | undefined;
@@ -80,7 +79,7 @@ class Installation {
     const { dataDir } = config;
     await makeDataDir(dataDir);
     this.#lock = await lockDataDir(dataDir, {
-      onWait: (pid) => print(`waiting for process ${pid}, which still uses ${dataDir}`),
+      onWait: (pid) => print(`waiting for process ${pid}, which is stopping`),
       isCancelled: () => this.#isStopping,
     });
     await endOrphans(dataDir, print);
@@ -123,7 +122,7 @@ class Installation {
     print(`${tiers.map(({ instance }) => instance).join(", ")} starting`);
     await waitUntilEdgeReady(config, { isCancelled: () => this.#isStopping, print });
 
-    const path = relative(process.cwd(), keysPath(dataDir));
+    const path = keysPath(dataDir);
     if (isNew) {
       print("");
       for (const [scope, key] of Object.entries(keys)) print(`  ${`${scope} key`.padEnd(10)} ${key}`);
@@ -145,7 +144,7 @@ class Installation {
       clickhouseMemoryBytesMax: config.clickhouseMemoryBytesMax,
     });
     this.#proceed();
-    const running = new Map<PartName, RunningServer>();
+    const running = new Map<PartName, PartServer>();
     await Promise.all(
       parts.map(async ({ name, title, start }) => {
         const kept = keepRunning({
@@ -181,8 +180,9 @@ class Installation {
   /** Edge, then workers and query, then servers: each may still use what stops after it. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    endRunningCommands();
     const deadline = Date.now() + killAfterMs;
+    endRunningCommands();
+    await this.#lock?.announceStop();
     const left = (): number => Math.max(0, deadline - Date.now());
     await stopGroup(this.#edge, Math.min(edgeDrainMsMax, left()));
     await stopGroup(this.#inner, Math.max(0, left() - serversMs));
