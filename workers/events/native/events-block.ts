@@ -68,7 +68,7 @@ export class EventsBlock {
   readonly #userId = new StringColumn("user_id");
   readonly #anonymousId = new StringColumn("anonymous_id");
   readonly #sessionId = new StringColumn("session_id");
-  readonly #properties = new JsonColumn("properties", propertyPathsMax);
+  readonly #properties: JsonColumn;
   readonly #context = new StringColumn("context");
   readonly #pageUrl = new StringColumn("page_url");
   readonly #referrerDomain = new LowCardinalityColumn("referrer_domain");
@@ -83,33 +83,39 @@ export class EventsBlock {
   readonly #logPartition = new UInt16Column("log_partition");
   readonly #logSequence = new UInt64Column("log_sequence");
   readonly #retentionDays = new UInt16Column("retention_days");
-  readonly #columns: readonly Column[] = [
-    this.#projectId,
-    this.#event,
-    this.#timestamp,
-    this.#userNumber,
-    this.#eventId,
-    this.#userId,
-    this.#anonymousId,
-    this.#sessionId,
-    this.#properties,
-    this.#context,
-    this.#pageUrl,
-    this.#referrerDomain,
-    this.#utmSource,
-    this.#utmMedium,
-    this.#utmCampaign,
-    this.#browser,
-    this.#os,
-    this.#device,
-    this.#isBot,
-    this.#receivedAt,
-    this.#logPartition,
-    this.#logSequence,
-    this.#retentionDays,
-  ];
+  readonly #columns: readonly Column[];
   readonly #writer = new BlockWriter();
   #rows = 0;
+
+  /** `pathsPerBlockMax` 0 sends properties as text. */
+  constructor(options: { pathsPerBlockMax?: number } = {}) {
+    this.#properties = new JsonColumn("properties", propertyPathsMax, options.pathsPerBlockMax);
+    this.#columns = [
+      this.#projectId,
+      this.#event,
+      this.#timestamp,
+      this.#userNumber,
+      this.#eventId,
+      this.#userId,
+      this.#anonymousId,
+      this.#sessionId,
+      this.#properties,
+      this.#context,
+      this.#pageUrl,
+      this.#referrerDomain,
+      this.#utmSource,
+      this.#utmMedium,
+      this.#utmCampaign,
+      this.#browser,
+      this.#os,
+      this.#device,
+      this.#isBot,
+      this.#receivedAt,
+      this.#logPartition,
+      this.#logSequence,
+      this.#retentionDays,
+    ];
+  }
 
   get rows(): number {
     return this.#rows;
