@@ -10,16 +10,23 @@ import { ensureStreams } from "#streams/catalogue.ts";
 import { connectNats } from "#streams/connect.ts";
 import { serveMetrics } from "#streams/metrics.ts";
 import { serve } from "#streams/services.ts";
-import { publishStatus } from "#streams/status.ts";
+import { collectStatus, publishStatus } from "#streams/status.ts";
 import { createQueryMetrics } from "./metrics.ts";
 import type { QueryContext } from "./query-context.ts";
-import { buildMethods } from "./routes.ts";
+import { buildMethods, buildStreams } from "./routes.ts";
+import { ReadOnlySettings } from "./store/read-only.ts";
+import { streamPauseSecondsMax } from "./store/stream-statement.ts";
+import { Throughput } from "./system/throughput.ts";
 import { WatermarkReader } from "./watermark.ts";
 
 /** Queries worked on at once by one process; callers are told to try another beyond that. */
 const queriesAtOnceMax = 64;
 const clickhouseConnectionsMax = 32;
+/** More wait for one to end. */
+const exportsAtOnceMax = 8;
 const postgresConnectionsMax = 4;
+/** How the embedded log's server names itself; its settings are ours. */
+const embeddedServerName = "millrace-embedded";
 /** What a server takes that does not say. */
 const answerBytesDefault = 1024 * 1024;
 
@@ -38,6 +45,12 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       connectionsMax: clickhouseConnectionsMax,
     });
     releasers.add("clickhouse", () => clickhouse.close());
+    const exportClickHouse = createClickHouse(clickhouseUrl, {
+      name: `${instance}-export`,
+      connectionsMax: exportsAtOnceMax,
+      requestMsMax: streamPauseSecondsMax * 1000,
+    });
+    releasers.add("clickhouse exports", () => exportClickHouse.close());
     const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
     releasers.add("postgres", () => postgres.end());
 
@@ -52,11 +65,21 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       partitions,
       replicas: config.natsReplicas,
     };
+    const readOnly = new ReadOnlySettings(clickhouse);
+    const board = collectStatus(connection);
+    releasers.add("status board", () => board.stop());
+    const throughput = new Throughput(board);
+    releasers.add("throughput", () => throughput.stop());
     const context: QueryContext = {
-      store: { clickhouse, metrics: createQueryMetrics(registry) },
+      store: { clickhouse, readOnly, metrics: createQueryMetrics(registry) },
+      exportStore: { clickhouse: exportClickHouse, readOnly },
       postgres,
       logAccess,
       watermark: new WatermarkReader({ logAccess, postgres, log }),
+      connection,
+      board,
+      throughput,
+      logIsEmbedded: connection.info?.server_name === embeddedServerName,
       answerBytesMax: () => connection.info?.max_payload ?? answerBytesDefault,
       log,
     };
@@ -67,6 +90,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       service: "query",
       log,
       methods: buildMethods(context),
+      streams: buildStreams(context),
       concurrencyMax: queriesAtOnceMax,
     });
     releasers.add("service", () => service.stop());

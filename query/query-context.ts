@@ -1,4 +1,7 @@
 // What every query works with; made once in main.ts.
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { StatusBoard } from "#streams/status.ts";
+import type { Throughput } from "./system/throughput.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Store } from "./store/run-statement.ts";
@@ -6,9 +9,16 @@ import type { LogAccess, WatermarkReader } from "./watermark.ts";
 
 export interface QueryContext {
   readonly store: Store;
+  /** The same store with connections that may be silent for long. */
+  readonly exportStore: Pick<Store, "clickhouse" | "readOnly">;
   readonly postgres: Postgres;
   readonly logAccess: LogAccess;
   readonly watermark: WatermarkReader;
+  readonly connection: NatsConnection;
+  readonly board: StatusBoard;
+  readonly throughput: Throughput;
+  /** True when the log is the embedded one, whose settings are ours. */
+  readonly logIsEmbedded: boolean;
   /** Largest message that the log's server takes: bounds an answer. */
   readonly answerBytesMax: () => number;
   readonly log: Logger;

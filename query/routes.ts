@@ -1,12 +1,27 @@
 // Every method of the query service, in one table: svc.query.<name>.
-import type { Call, Handler } from "#streams/services.ts";
+import type { Call, Handler, StreamHandler, StreamSink } from "#streams/services.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import { exportEvents } from "./events/export/export-events.ts";
+import { receipt } from "./events/receipt/receipt.ts";
 import { trends } from "./events/trends/trends.ts";
 import type { QueryContext } from "./query-context.ts";
+import { describeSystem } from "./system/system.ts";
 
 type Method = (context: QueryContext, payload: Uint8Array, call: Call) => Promise<unknown>;
 
-const methods: Readonly<Record<string, Method>> = { trends };
+type StreamMethod = (
+  context: QueryContext,
+  payload: Uint8Array,
+  call: Call,
+  sink: StreamSink,
+) => Promise<void>;
+
+const methods: Readonly<Record<string, Method>> = {
+  trends,
+  receipt,
+  system: describeSystem,
+};
+const streams: Readonly<Record<string, StreamMethod>> = { export_events: exportEvents };
 
 /** Room for headers beside the answer in one message. */
 const headerBytes = 4096;
@@ -24,6 +39,15 @@ export function buildMethods(context: QueryContext): Record<string, Handler> {
         }
         return answer;
       }),
+    ]),
+  );
+}
+
+export function buildStreams(context: QueryContext): Record<string, StreamHandler> {
+  return Object.fromEntries(
+    Object.entries(streams).map(([kind, method]): [string, StreamHandler] => [
+      kind,
+      measured(context, kind, (payload, call, sink) => method(context, payload, call, sink)),
     ]),
   );
 }

@@ -5,10 +5,10 @@ export type ClickHouse = ClickHouseClient;
 
 const requestMsMax = 60_000;
 
-/** `url` is http://user:password@host:port/database. */
+/** `url` is http://user:password@host:port/database. `requestMsMax` is also the longest silence of a stream. */
 export function createClickHouse(
   url: string,
-  options: { name: string; connectionsMax?: number; database?: string },
+  options: { name: string; connectionsMax?: number; database?: string; requestMsMax?: number },
 ): ClickHouseClient {
   const parsed = new URL(url);
   const database = parsed.pathname.slice(1) || options.database || "millrace";
@@ -19,7 +19,7 @@ export function createClickHouse(
     database,
     application: options.name,
     max_open_connections: options.connectionsMax ?? 16,
-    request_timeout: requestMsMax,
+    request_timeout: options.requestMsMax ?? requestMsMax,
     keep_alive: { enabled: true, idle_socket_ttl: 2500 },
     clickhouse_settings: { date_time_input_format: "best_effort" },
   });

@@ -15,7 +15,6 @@ const escapes: Readonly<Record<string, string>> = {
 
 /** `name` as a backtick-quoted identifier; nothing inside can end the quotes. */
 export function quoteIdentifier(name: string): string {
-  // eslint-disable-next-line no-control-regex
   return `\`${name.replace(/[\\`\0\b\f\n\r\t]/g, (character) => escapes[character] as string)}\``;
 }
 

@@ -6,9 +6,11 @@ import { MillraceError } from "#schemas/errors.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { projectParameter } from "../sql/scope.ts";
 import type { QueryMetrics } from "../metrics.ts";
+import type { ReadOnlySettings } from "./read-only.ts";
 
 export interface Store {
   readonly clickhouse: ClickHouse;
+  readonly readOnly: ReadOnlySettings;
   readonly metrics: QueryMetrics;
 }
 
@@ -67,13 +69,11 @@ async function runOnce(
     query_id: `query-${randomUUID()}`,
     abort_signal: options.signal,
     clickhouse_settings: {
+      ...(await store.readOnly.read()),
       max_execution_time: statementBudget.secondsMax,
       max_memory_usage: String(statementBudget.memoryBytesMax),
       max_rows_to_read: String(statementBudget.rowsReadMax),
       output_format_json_quote_64bit_integers: 0,
-      // With both, the store stops at once when this side hangs up (measured: within 0.1 s).
-      readonly: "2",
-      cancel_http_readonly_queries_on_client_close: 1,
     },
   });
   const answer = await result.json<unknown[]>();

@@ -9,9 +9,9 @@ export const queryLimits = {
   filterValuesMax: 1000,
   seriesMax: 26,
   breakdownLimitMax: 1000,
-  /** Buckets times series, previous periods included. */
+  /** Of one series over one period. */
   bucketsMax: 10_000,
-  /** Values of the answer: buckets times series times breakdown values. */
+  /** Values of the answer: buckets times series times periods times breakdown values. */
   pointsMax: 100_000,
   nameLengthMax: 200,
   textLengthMax: 1000,

@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { filterOperators, type Filter, type FilterScalar } from "#schemas/query/common.ts";
 import { breakdownNone, breakdownOther, trendMaths, type TrendsQuery } from "#schemas/query/trends.ts";
+import { ReadOnlySettings } from "../../store/read-only.ts";
 import { createTestDatabase, storeTime, type TestDatabase } from "../../testing/test-database.ts";
 import { createQueryMetrics } from "../../metrics.ts";
 import {
@@ -20,7 +21,7 @@ import { readTrendsRequest, type Period, type TrendSeries, type TrendsRequest } 
 import type { Line } from "./shape.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 250);
+const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 150);
 const projectId = 7;
 const hourMs = 3_600_000;
 
@@ -143,14 +144,16 @@ function randomQuery(): TrendsQuery {
   const align = (ms: number): number => Math.floor(ms / grid) * grid;
   const from = align(centre - random() * spanMs[interval]);
   const to = Math.max(from, align(centre + random() * spanMs[interval]) - 1);
-  const asDates = chance(0.3);
+  const timezone = pick(zones);
+  // A date that a zone skipped (30 December 2011 in Apia) is an empty range, which is refused.
+  const asDates = timezone !== "Pacific/Apia" && chance(0.3);
   const plain = chance(0.5);
   const filters = (): Filter[] =>
     plain || chance(0.5) ? [] : Array.from({ length: 1 + below(2) }, () => randomFilter(2));
   return {
     from: asDates ? new Date(from).toISOString().slice(0, 10) : from,
     to: asDates ? new Date(to).toISOString().slice(0, 10) : to,
-    timezone: pick(zones),
+    timezone,
     interval,
     week_start: pick(["monday", "sunday"] as const),
     filters: filters(),
@@ -286,7 +289,9 @@ it(
   `agrees with the reference (seed ${seed}, ${cases} cases)`,
   { timeout: 20_000 + cases * 1000 },
   async () => {
-    const store = { clickhouse: database.clickhouse, metrics: createQueryMetrics(new Registry()) };
+    const { clickhouse } = database;
+    const metrics = createQueryMetrics(new Registry());
+    const store = { clickhouse, metrics, readOnly: new ReadOnlySettings(clickhouse) };
     const sources = new Set<string>();
     for (let index = 0; index < cases; index += 1) {
       const query = randomQuery();
