@@ -20,7 +20,8 @@ export interface PublisherLimits {
   /**
    * A block that is not full leaves only while fewer blocks are in flight. The log writes one block after the
    * other, so more in flight make none of them faster, only smaller: with 256 waiting requests and 8 partitions,
-   * two in flight make blocks of 50 events, and one for each partition blocks of 20.
+   * two in flight make blocks of 33 events, and one for each partition blocks of 20. Grows with the partitions,
+   * because an event waits at most for one round over all of them.
    */
   gatherInFlightMax: number;
   /** Bytes in open, queued and unconfirmed blocks together; `hasRoom` is false past it. */
@@ -31,10 +32,9 @@ export interface PublisherLimits {
   retryMs: number;
 }
 
-export const publisherLimits: PublisherLimits = {
+export const publisherLimits: Omit<PublisherLimits, "gatherInFlightMax"> = {
   blockBytes: 128 * 1024,
   inFlightMax: 8,
-  gatherInFlightMax: 2,
   pendingBytesMax: 64 * 1024 * 1024,
   deadlineMs: 10_000,
   retryMs: 2_500,
@@ -93,7 +93,11 @@ export class Publisher {
   }) {
     this.#connection = options.connection;
     this.#log = options.log;
-    this.#limits = { ...publisherLimits, ...options.limits };
+    this.#limits = {
+      ...publisherLimits,
+      gatherInFlightMax: Math.max(2, Math.ceil(options.partitions / 4)),
+      ...options.limits,
+    };
     this.#observer = options.observer;
     this.#deadlineMs = this.#limits.deadlineMs;
     this.#partitions = Array.from({ length: options.partitions }, () => ({
