@@ -1,13 +1,10 @@
 // Last steps before the insert: enrich each event and append it to a Native block of rows.
 import { Enricher } from "./enrich/enrich-event.ts";
-import { Enricher } from "./enrich/enrich-event.ts";
 import { EventsBlock } from "./native/events-block.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 
 /** Kept by each pool thread: they know the property names and user agents they saw. */
 const builder = new EventsBlock();
-const enricher = new Enricher();
-/** Also kept by each thread: it knows the user agents it saw. */
 const enricher = new Enricher();
 
 /**

@@ -12,25 +12,26 @@ import { toServerJson } from "./json-text.ts";
 import { UInt32Column } from "./number-columns.ts";
 import { randomFrom, randomProperties } from "./random-properties.ts";
 
-const database = `encoder_${process.pid}`;
+// Tables of its own in the database that all share: another process may run this test too.
+const eventsTable = `encoder_events_${process.pid}`;
+const objectsTable = `encoder_objects_${process.pid}`;
 let clickhouse: ClickHouse;
 
 beforeAll(async () => {
-  const url = inject("servers").clickhouseUrl;
-  const admin = createClickHouse(url, { name: "test" });
-  await admin.command({ query: `CREATE DATABASE ${database}` });
-  await admin.close();
-  const own = new URL(url);
-  own.pathname = database;
-  clickhouse = createClickHouse(own.href, { name: "test" });
-  const migration = new URL("../../../schemas/migrations/clickhouse/0001-events.sql", import.meta.url);
-  await clickhouse.command({ query: await readFile(migration, "utf8") });
+  clickhouse = createClickHouse(inject("servers").clickhouseUrl, { name: "test" });
+  const migration = await readFile(
+    new URL("../../../schemas/migrations/clickhouse/0001-events.sql", import.meta.url),
+    "utf8",
+  );
+  await clickhouse.command({ query: migration.replace("EXISTS events", `EXISTS ${eventsTable}`) });
   await clickhouse.command({
-    query: "CREATE TABLE objects (id UInt32, p JSON(max_dynamic_paths=256)) ENGINE = MergeTree ORDER BY id",
+    query: `CREATE TABLE ${objectsTable} (id UInt32, p JSON(max_dynamic_paths=256)) ENGINE = MergeTree ORDER BY id`,
   });
 });
 afterAll(async () => {
-  await clickhouse.command({ query: `DROP DATABASE ${database}` });
+  for (const table of [eventsTable, objectsTable]) {
+    await clickhouse.command({ query: `DROP TABLE IF EXISTS ${table} SYNC` });
+  }
   await clickhouse.close();
 });
 
@@ -75,16 +76,16 @@ async function insertObjects(column: JsonColumn, objects: readonly object[], fir
   }
   const block = new BlockWriter().write([ids, column], objects.length);
   column.reset();
-  await insert("objects", block);
+  await insert(objectsTable, block);
 }
 
 async function selectObjects(): Promise<unknown[]> {
-  const rows = await select("SELECT id, p FROM objects ORDER BY id");
+  const rows = await select(`SELECT id, p FROM ${objectsTable} ORDER BY id`);
   return rows.map((row) => row["p"]);
 }
 
 async function roundTrip(column: JsonColumn, objects: readonly object[]): Promise<unknown[]> {
-  await clickhouse.command({ query: "TRUNCATE TABLE objects" });
+  await clickhouse.command({ query: `TRUNCATE TABLE ${objectsTable}` });
   await insertObjects(column, objects);
   return selectObjects();
 }
@@ -151,7 +152,7 @@ describe("properties come back as they were", () => {
 
   it(`random objects of several blocks, typed and text, after merging their parts (seed ${seed})`, async () => {
     const random = randomFrom(seed);
-    await clickhouse.command({ query: "TRUNCATE TABLE objects" });
+    await clickhouse.command({ query: `TRUNCATE TABLE ${objectsTable}` });
     const all: object[] = [];
     for (let block = 0; block < 6; block += 1) {
       const objects = Array.from({ length: 100 }, () => randomProperties(random));
@@ -159,7 +160,7 @@ describe("properties come back as they were", () => {
       await insertObjects(new JsonColumn("p", 256, block % 2 === 0 ? undefined : 0), exact, all.length);
       all.push(...exact);
     }
-    await clickhouse.command({ query: "OPTIMIZE TABLE objects FINAL" });
+    await clickhouse.command({ query: `OPTIMIZE TABLE ${objectsTable} FINAL` });
     expectSame(await selectObjects(), all);
   });
 
@@ -181,7 +182,7 @@ describe("properties come back as they were", () => {
 
   it("the same types whether as typed paths or as text", async () => {
     const objects = [{ a: [{ b: [{ c: 1 }] }], d: [1, "x"], e: [], f: [true], g: 1.5, h: { i: "s" }, j: -1 }];
-    const types = "SELECT JSONAllPathsWithTypes(p) AS types FROM objects";
+    const types = `SELECT JSONAllPathsWithTypes(p) AS types FROM ${objectsTable}`;
     await roundTrip(new JsonColumn("p", 256), objects);
     const typed = await select(types);
     await roundTrip(new JsonColumn("p", 256, 0), objects);
@@ -231,12 +232,12 @@ describe("the table of events", () => {
     Object.assign(rows[1] as EventRow, { timestamp: 10_413_791_999_999, receivedAt: 10_413_791_999_999 });
     const block = new EventsBlock();
     for (const row of rows) expect(block.append(row)).toBe(true);
-    await insert("events", block.finish());
+    await insert(eventsTable, block.finish());
     const stored = await select(
       `SELECT project_id, event, toUnixTimestamp64Milli(timestamp) AS timestamp, user_number, event_id, user_id,
         anonymous_id, session_id, properties, context, page_url, referrer_domain, utm_source, utm_medium,
         utm_campaign, browser, os, device, is_bot, toUnixTimestamp64Milli(received_at) AS received_at,
-        log_partition, log_sequence, retention_days FROM events ORDER BY log_sequence`,
+        log_partition, log_sequence, retention_days FROM ${eventsTable} ORDER BY log_sequence`,
     );
     expect(stored.length).toBe(rows.length);
     for (const [index, row] of rows.entries()) {
@@ -248,16 +249,16 @@ describe("the table of events", () => {
   });
 
   it("takes 70,000 different values of a LowCardinality column", async () => {
-    await clickhouse.command({ query: "TRUNCATE TABLE events" });
+    await clickhouse.command({ query: `TRUNCATE TABLE ${eventsTable}` });
     const block = new EventsBlock();
     const random = randomFrom(1);
     const template = { ...randomRow(random, 0), timestamp: 1_790_000_000_000, properties: "{}" };
     for (let index = 0; index < 70_000; index += 1) {
       block.append({ ...template, logSequence: index, referrerDomain: `domain-${index}.example` });
     }
-    await insert("events", block.finish());
+    await insert(eventsTable, block.finish());
     const wrong = "countIf(referrer_domain != concat('domain-', toString(log_sequence), '.example'))";
-    expect(await select(`SELECT count() AS rows, ${wrong} AS wrong FROM events`)).toEqual([
+    expect(await select(`SELECT count() AS rows, ${wrong} AS wrong FROM ${eventsTable}`)).toEqual([
       { rows: 70_000, wrong: 0 },
     ]);
   });
