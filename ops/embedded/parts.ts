@@ -1,6 +1,7 @@
 // The table of embedded parts: how each is started in a data directory. The supervisor starts and restarts them
 // one by one; start-servers.ts starts several at once for tests and benchmarks.
 import { join } from "node:path";
+import { startClickHouse } from "./clickhouse/server.ts";
 import { ensurePorts, type PortName } from "./ports.ts";
 import { startNats } from "./nats.ts";
 import { startPostgres } from "./postgres.ts";
@@ -28,7 +29,7 @@ const portsOf: Record<PartName, readonly PortName[]> = {
   nats: ["nats"],
   valkey: ["redis"],
   postgres: ["postgres"],
-  clickhouse: ["clickhouseHttp", "clickhouseTcp"],
+  clickhouse: ["clickhouse"],
 };
 
 /** Finds or installs programs, makes secrets and chooses ports; starts nothing. */
@@ -65,16 +66,15 @@ export async function prepareParts(options: {
       return { name: "postgres", title: `postgres ${version}`, start };
     },
     clickhouse: () => {
-      const start = async (hooks?: StartHooks): Promise<PartServer> => {
-        const { startClickHouse } = await import("./clickhouse/server.ts");
-        return startClickHouse({
-          directory: join(dataDir, "clickhouse"),
-          httpPort: ports.clickhouseHttp,
-          tcpPort: ports.clickhouseTcp,
-          passwords: { owner: secrets.clickhouseOwner, reader: secrets.clickhouseReader },
-          memoryBytesMax: options.clickhouseMemoryBytesMax,
-        });
+      const fixed = {
+        directory: join(dataDir, "clickhouse"),
+        httpPort: ports.clickhouse,
+        passwords: { owner: secrets.clickhouseOwner, reader: secrets.clickhouseReader },
+        memoryBytesMax: options.clickhouseMemoryBytesMax,
+        dataDir,
+        log,
       };
+      const start = (hooks?: StartHooks) => startClickHouse({ ...fixed, hooks });
       return Promise.resolve({ name: "clickhouse", title: "clickhouse", start });
     },
   };

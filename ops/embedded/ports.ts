@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { MillraceError } from "#schemas/errors.ts";
 import { readJsonFile, writeJsonFile } from "./private-file.ts";
 
-export const portNames = ["nats", "redis", "postgres", "clickhouseHttp", "clickhouseTcp"] as const;
+export const portNames = ["nats", "redis", "postgres", "clickhouse"] as const;
 export type PortName = (typeof portNames)[number];
 export type Ports = Record<PortName, number>;
 

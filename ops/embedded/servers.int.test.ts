@@ -13,7 +13,7 @@ import { dataDirOwner, lockDataDir } from "./data-dir.ts";
 import { findMarkedProcesses } from "./processes.ts";
 import { startServers, type Servers } from "./start-servers.ts";
 
-const parts = ["nats", "valkey", "postgres"] as const;
+const parts = ["nats", "valkey", "postgres", "clickhouse"] as const;
 let dataDir: string;
 
 beforeAll(async () => {
@@ -37,6 +37,18 @@ async function queryPostgres(url: string, text: string): Promise<Record<string, 
 async function connectNats(url: string) {
   const { host, username, password } = new URL(url);
   return connect({ servers: host, user: username, pass: password, reconnect: false });
+}
+
+async function queryClickHouse(url: string, query: string): Promise<string> {
+  const { origin, username, password } = new URL(url);
+  const response = await fetch(origin, {
+    method: "POST",
+    body: query,
+    headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, connection: "close" },
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return text.trim();
 }
 
 const withPassword = (url: string, password: string): string => {
@@ -111,6 +123,21 @@ describe("while they run", () => {
     await queryPostgres(servers.postgresUrl, "CREATE TABLE proof AS SELECT 42 AS kept");
   });
 
+  it("clickhouse refuses a wrong password, and writing by the reader", async () => {
+    await expect(queryClickHouse(withPassword(servers.clickhouseUrl, "wrong"), "SELECT 1")).rejects.toThrow(
+      /AUTHENTICATION_FAILED/,
+    );
+    await queryClickHouse(
+      servers.clickhouseUrl,
+      "CREATE TABLE proof (kept UInt8) ENGINE = MergeTree ORDER BY kept SETTINGS fsync_after_insert = 1",
+    );
+    await queryClickHouse(servers.clickhouseUrl, "INSERT INTO proof VALUES (42)");
+    await expect(
+      queryClickHouse(servers.clickhouseReadUrl, "INSERT INTO proof VALUES (1)"),
+    ).rejects.toThrow();
+    expect(await queryClickHouse(servers.clickhouseReadUrl, "SELECT kept FROM proof")).toBe("42");
+  });
+
   it("keeps the data directory and everything in it private", async () => {
     // As root, the group of Postgres' own user may pass through, but not look.
     expect([0o700, 0o710]).toContain((await stat(dataDir)).mode & 0o777);
@@ -127,7 +154,13 @@ describe("while they run", () => {
     const commandLines = execFileSync("ps", ["-axww", "-o", "args="], { encoding: "utf8" });
     for (const secret of secrets) expect(commandLines).not.toContain(secret);
     const marked = await findMarkedProcesses(dataDir, "MILLRACE_PART");
-    expect(marked.map(({ value }) => value).sort()).toEqual(["nats", "postgres", "valkey", "warden"]);
+    expect(marked.map(({ value }) => value).sort()).toEqual([
+      "clickhouse",
+      "nats",
+      "postgres",
+      "valkey",
+      "warden",
+    ]);
     for (const name of parts) expect(marked.some(({ pid }) => pid === servers.pids[name])).toBe(true);
   });
 
@@ -153,6 +186,7 @@ it("continues after kill -9 of every server", async () => {
   await servers.stop();
   const again = await startServers({ dataDir, parts });
   expect(await queryPostgres(again.postgresUrl, "SELECT kept FROM proof")).toEqual([{ kept: 42 }]);
+  expect(await queryClickHouse(again.clickhouseUrl, "SELECT kept FROM proof")).toBe("42");
   const connection = await connectNats(again.natsUrl);
   const info = await (await jetstreamManager(connection)).streams.info("PROOF");
   expect(info.state.messages).toBe(1);

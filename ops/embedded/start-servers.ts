@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { inheritedEnvironment } from "./environment.ts";
 import { lockDataDir, makeDataDir } from "./data-dir.ts";
 import { endOrphans, stopSignalOf } from "./orphans.ts";
-import { prepareParts, type PartName, type PartServer } from "./parts.ts";
+import { partNames, prepareParts, type PartName, type PartServer } from "./parts.ts";
 import { startWarden, type Warden } from "./warden.ts";
 
 export type Servers = {
@@ -46,7 +46,7 @@ export async function startServers(options: {
     const watching = (warden = startWarden({ dataDir, env }));
     const parts = await prepareParts({
       dataDir,
-      parts: options.parts ?? ["nats", "valkey", "postgres"],
+      parts: options.parts ?? partNames,
       env,
       log,
     });
