@@ -1,5 +1,5 @@
 // The analytics store's client.
-import { createClient, type ClickHouseClient } from "@clickhouse/client";
+import { ClickHouseLogLevel, createClient, type ClickHouseClient } from "@clickhouse/client";
 
 export type ClickHouse = ClickHouseClient;
 
@@ -20,6 +20,8 @@ export function createClickHouse(
     application: options.name,
     max_open_connections: options.connectionsMax ?? 16,
     request_timeout: options.requestMsMax ?? requestMsMax,
+    // What fails is thrown, and logged by whoever knows what it means.
+    log: { level: ClickHouseLogLevel.OFF },
     keep_alive: { enabled: true, idle_socket_ttl: 2500 },
     clickhouse_settings: { date_time_input_format: "best_effort" },
   });

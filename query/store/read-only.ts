@@ -3,30 +3,40 @@ import type { ClickHouseSettings } from "@clickhouse/client";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 
 /** readonly=2: nothing but reading, while settings of a statement may still be given. */
-const readOnly = "2";
+const readOnlyMode = "2";
 
 export class ReadOnlySettings {
   readonly #clickhouse: ClickHouse;
-  #settings: ClickHouseSettings | undefined;
+  #user: { readOnly: boolean; memoryBytesMax: number } | undefined;
 
   constructor(clickhouse: ClickHouse) {
     this.#clickhouse = clickhouse;
   }
 
-  /** Settings for one statement. The first call asks the store; a user that is read-only already may not say so again. */
-  async read(): Promise<ClickHouseSettings> {
-    if (this.#settings === undefined) {
-      const result = await this.#clickhouse.query({
-        query: "SELECT toString(getSetting('readonly'))",
-        format: "JSONCompact",
-      });
-      const answer = await result.json<[string]>();
-      this.#settings = {
-        // With both, the store stops at once when this side hangs up (measured: within 0.1 s).
-        cancel_http_readonly_queries_on_client_close: 1,
-        ...(answer.data[0]?.[0] === "0" ? { readonly: readOnly } : {}),
-      };
-    }
-    return this.#settings;
+  /** Settings for one statement that may use this much memory, or less when the store allows its user less. */
+  async read(memoryBytesWanted: number): Promise<ClickHouseSettings> {
+    this.#user ??= await this.#ask();
+    const { readOnly, memoryBytesMax } = this.#user;
+    return {
+      // With both, the store stops at once when this side hangs up (measured: within 0.1 s). A user that is
+      // read-only already may not say so again.
+      cancel_http_readonly_queries_on_client_close: 1,
+      ...(readOnly ? {} : { readonly: readOnlyMode }),
+      max_memory_usage: String(Math.min(memoryBytesWanted, memoryBytesMax)),
+    };
+  }
+
+  async #ask(): Promise<{ readOnly: boolean; memoryBytesMax: number }> {
+    const result = await this.#clickhouse.query({
+      query: "SELECT toInt64(getSetting('readonly')), toInt64(getSetting('max_memory_usage'))",
+      format: "JSONCompact",
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+    });
+    const [mode, memoryBytes] = (await result.json<[number, number]>()).data[0] ?? [0, 0];
+    // 0 means that the store sets no bound.
+    return {
+      readOnly: mode !== 0,
+      memoryBytesMax: memoryBytes === 0 ? Number.MAX_SAFE_INTEGER : memoryBytes,
+    };
   }
 }

@@ -69,9 +69,8 @@ async function runOnce(
     query_id: `query-${randomUUID()}`,
     abort_signal: options.signal,
     clickhouse_settings: {
-      ...(await store.readOnly.read()),
+      ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
       max_execution_time: statementBudget.secondsMax,
-      max_memory_usage: String(statementBudget.memoryBytesMax),
       max_rows_to_read: String(statementBudget.rowsReadMax),
       output_format_json_quote_64bit_integers: 0,
     },

@@ -8,6 +8,9 @@ import { translateStoreError, type Statement, type Store } from "./run-statement
 /** A reader may pause for this long before the store gives up on it. */
 export const streamPauseSecondsMax = 3600;
 
+/** A day: not for ever, and what the store allows its reading user. */
+const streamSecondsMax = 86_400;
+
 const memoryBytesMax = 1_000_000_000;
 
 /**
@@ -35,11 +38,10 @@ export async function streamStatement(
       query_id: `export-${randomUUID()}`,
       abort_signal: options.signal,
       clickhouse_settings: {
-        ...(await store.readOnly.read()),
+        ...(await store.readOnly.read(memoryBytesMax)),
         max_threads: 1,
         max_block_size: "8192",
-        max_execution_time: 0,
-        max_memory_usage: String(memoryBytesMax),
+        max_execution_time: streamSecondsMax,
         http_send_timeout: streamPauseSecondsMax,
         send_timeout: streamPauseSecondsMax,
         prefer_column_name_to_alias: 1,

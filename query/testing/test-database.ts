@@ -1,8 +1,10 @@
-// For integration tests: a ClickHouse database of their own with the tables of the migrations.
-import { randomUUID } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
+// For integration tests: a ClickHouse server of their own with the tables of the migrations. The owner of a server
+// owns one database, so tests cannot each have one in a shared server.
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startServers } from "#ops/embedded/start-servers.ts";
 import { createClickHouse, type ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { splitStatements } from "#ops/runtime/migrate.ts";
 
@@ -10,7 +12,8 @@ const directory = fileURLToPath(new URL("../../schemas/migrations/clickhouse", i
 
 export interface TestDatabase {
   readonly clickhouse: ClickHouse;
-  readonly url: string;
+  readonly readUrl: string;
+  readonly natsUrl: string;
   insertEvents(rows: readonly object[]): Promise<void>;
   drop(): Promise<void>;
 }
@@ -20,21 +23,22 @@ export function storeTime(epochMs: number): string {
   return new Date(epochMs).toISOString().slice(0, -1).replace("T", " ");
 }
 
-export async function createTestDatabase(serverUrl: string): Promise<TestDatabase> {
-  const database = `query_${randomUUID().replaceAll("-", "")}`;
-  const url = new URL(serverUrl);
-  const server = createClickHouse(url.href, { name: "test" });
-  await server.command({ query: `CREATE DATABASE ${database}` });
-  await server.close();
-  url.pathname = `/${database}`;
-  const clickhouse = createClickHouse(url.href, { name: "test" });
+/** `withLog` starts a NATS server beside it, whose streams nobody else uses. */
+export async function createTestDatabase(options: { withLog?: boolean } = {}): Promise<TestDatabase> {
+  const dataDir = await mkdtemp(join(tmpdir(), "millrace-query-"));
+  const servers = await startServers({
+    dataDir,
+    parts: options.withLog === true ? ["clickhouse", "nats"] : ["clickhouse"],
+  });
+  const clickhouse = createClickHouse(servers.clickhouseUrl, { name: "test" });
   for (const file of (await readdir(directory)).sort()) {
     const sql = await readFile(join(directory, file), "utf8");
     for (const query of splitStatements(sql)) await clickhouse.command({ query });
   }
   return {
     clickhouse,
-    url: url.href,
+    readUrl: servers.clickhouseReadUrl,
+    natsUrl: servers.natsUrl,
     async insertEvents(rows) {
       await clickhouse.insert({
         table: "events",
@@ -51,8 +55,9 @@ export async function createTestDatabase(serverUrl: string): Promise<TestDatabas
       });
     },
     async drop() {
-      await clickhouse.command({ query: `DROP DATABASE ${database}` });
       await clickhouse.close();
+      await servers.stop();
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

@@ -12,6 +12,8 @@ import { nextBlock } from "../../watermark.ts";
 const tailBytesMax = 64 * 1024 * 1024;
 const batchBytesMax = 8 * 1024 * 1024;
 const batchBlocksMax = 256;
+/** How the log says that there is no block at or after a sequence. */
+const nothingFound = 404;
 
 interface Wanted {
   readonly projectId: number;
@@ -65,9 +67,13 @@ async function* tailOf(
         batch: batchBlocksMax,
         max_bytes: batchBytesMax,
       });
-      for await (const block of batch) {
-        last = block.seq;
-        yield block;
+      try {
+        for await (const block of batch) {
+          last = block.seq;
+          yield block;
+        }
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== nothingFound) throw error;
       }
     }
     if (last === undefined) return;

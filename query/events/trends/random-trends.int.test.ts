@@ -1,6 +1,6 @@
 // Random events and random queries: every plan that can answer a query agrees with the naive reference.
 import { Registry } from "prom-client";
-import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { filterOperators, type Filter, type FilterScalar } from "#schemas/query/common.ts";
 import { breakdownNone, breakdownOther, trendMaths, type TrendsQuery } from "#schemas/query/trends.ts";
 import { ReadOnlySettings } from "../../store/read-only.ts";
@@ -253,7 +253,7 @@ function expectClose(got: number | null | undefined, expected: number | null, wh
 }
 
 beforeAll(async () => {
-  database = await createTestDatabase(inject("servers").clickhouseUrl);
+  database = await createTestDatabase();
   events = Array.from({ length: 4000 }, randomEvent);
   const rows = events.map((event, index) => ({
     project_id: projectId,
