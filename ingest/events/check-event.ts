@@ -82,7 +82,7 @@ export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): Erro
   if (sessionId !== undefined && !isId(sessionId)) return "SESSION_ID_INVALID";
 
   const timestamp = decideTimestamp(event, arrival);
-  if (timestamp !== timestamp) return "TIMESTAMP_INVALID";
+  if (Number.isNaN(timestamp)) return "TIMESTAMP_INVALID";
   if (timestamp > arrival.receivedAtMs + eventLimits.futureMsMax) return "TIMESTAMP_IN_FUTURE";
 
   const properties = event.properties ?? undefined;
@@ -115,10 +115,10 @@ function decideTimestamp(event: SentEvent, arrival: Arrival): number {
   const sentAt = event.sent_at ?? undefined;
   const sentAtMs = sentAt === undefined ? arrival.sentAtMs : parseTimestamp(sentAt);
   // A `sent_at` that cannot be read makes the time of the event unknown.
-  if (sentAt !== undefined && sentAtMs !== sentAtMs) return Number.NaN;
+  if (sentAt !== undefined && Number.isNaN(sentAtMs)) return Number.NaN;
   if (given === undefined) return arrival.receivedAtMs;
   const timestamp = parseTimestamp(given);
-  if (sentAtMs !== sentAtMs) return timestamp;
+  if (Number.isNaN(sentAtMs)) return timestamp;
   return parseTimestamp(arrival.receivedAtMs - (sentAtMs - timestamp));
 }
 

@@ -10,7 +10,7 @@ export function checkValue(value: object, depth: number): ErrorCode | undefined 
   for (const key in members) {
     const member = members[key];
     if (typeof member === "number") {
-      if (member - member !== 0) return "NUMBER_OUT_OF_RANGE";
+      if (!Number.isFinite(member)) return "NUMBER_OUT_OF_RANGE";
     } else if (typeof member === "object" && member !== null) {
       const refused = checkValue(member, depth + 1);
       if (refused !== undefined) return refused;

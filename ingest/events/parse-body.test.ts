@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MillraceError } from "#schemas/errors.ts";
+import type { MillraceError } from "#schemas/errors.ts";
 import { MalformedLine, parseBody, type BodyFormat } from "./parse-body.ts";
 
 const shapes: { name: string; body: string; format: BodyFormat; events: unknown[] }[] = [

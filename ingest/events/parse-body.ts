@@ -67,7 +67,7 @@ export function parseBody(bytes: Buffer, format: BodyFormat, eventsMax: number):
     throw new MillraceError("INVALID_BODY", { message: "`batch` must be an array of events." });
   }
   const sentAtMs = sentAt === undefined || sentAt === null ? Number.NaN : parseTimestamp(sentAt);
-  if (sentAt !== undefined && sentAt !== null && sentAtMs !== sentAtMs) {
+  if (sentAt !== undefined && sentAt !== null && Number.isNaN(sentAtMs)) {
     throw new MillraceError("INVALID_BODY", {
       message: "`sent_at` must be an ISO 8601 time or epoch milliseconds.",
     });

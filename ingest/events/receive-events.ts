@@ -130,9 +130,9 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
 
   return function receiveEvents(exchange: Exchange, head: RequestHead): void | Promise<void> {
     const contentLength = Number(head.header("content-length")) || 0;
+    if (contentLength > options.bodyBytesMax) throw new MillraceError("BODY_TOO_LARGE");
     const refusal = admission.refusal(contentLength);
     if (refusal !== undefined) throw refusal;
-    if (contentLength > options.bodyBytesMax) throw new MillraceError("BODY_TOO_LARGE");
     const format = parseFormat(head.header("content-type"));
     const encoding = parseEncoding(head.header("content-encoding"));
     const browser = head.header("user-agent");

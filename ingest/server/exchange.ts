@@ -10,7 +10,7 @@ export interface RequestHead {
   header(name: string): string;
   /** The raw query string, without "?". */
   query(): string;
-  /** A parameter of the route's path, decoded. */
+  /** A parameter of the route's path, decoded. Throws INVALID_PARAMETER. */
   parameter(index: number): string;
 }
 
@@ -251,6 +251,16 @@ export function readHead(request: HttpRequest): RequestHead {
   return {
     header: (name) => request.getHeader(name),
     query: () => request.getQuery(),
-    parameter: (index) => request.getParameter(index) ?? "",
+    parameter(index) {
+      const text = request.getParameter(index) ?? "";
+      try {
+        return decodeURIComponent(text);
+      } catch (error) {
+        throw new MillraceError("INVALID_PARAMETER", {
+          message: "The address is not valid percent-encoded UTF-8.",
+          cause: error,
+        });
+      }
+    },
   };
 }

@@ -42,7 +42,7 @@ export function createPassToService(access: ServiceAccess, route: ServiceRoute):
     // Everything of the head is read before the first await.
     const traceparent = readTraceparent(head);
     const authorized = authorize(access.keys, head, route.scope);
-    const payload = route.payload === null ? readBody(exchange) : route.payload(head);
+    const payload = route.payload === null ? readBody(exchange) : Promise.resolve(route.payload(head));
     const key = await authorized;
     const sent = await payload;
     if (sent instanceof Uint8Array && sent.length === 0) throw new MillraceError("EMPTY_BODY");

@@ -38,12 +38,16 @@ const resolvedKeys = new Map<string, ResolvedKey>([
 
 export interface EdgeUnderTest {
   url: string;
+  port: number;
   connection: NatsConnection;
   lookups(): number;
   stop(): Promise<void>;
 }
 
-export async function startEdge(natsUrl: string, env: Record<string, string> = {}): Promise<EdgeUnderTest> {
+export async function startEdge(
+  natsUrl: string,
+  options: { env?: Record<string, string>; bodyDeadlineMs?: number } = {},
+): Promise<EdgeUnderTest> {
   const log = createLogger({ level: "warn", name: "ingest" });
   const connection = await connectNats({ url: natsUrl, name: "test", log });
   let lookups = 0;
@@ -58,10 +62,16 @@ export async function startEdge(natsUrl: string, env: Record<string, string> = {
       },
     },
   });
-  const config = readConfig({ MILLRACE_NATS_URL: natsUrl, ...env });
-  const edge = await start({ ...config, port: 0 }, log);
+  const config = readConfig({ MILLRACE_NATS_URL: natsUrl, ...options.env });
+  const { bodyDeadlineMs } = options;
+  const edge = await start(
+    { ...config, port: 0 },
+    log,
+    bodyDeadlineMs === undefined ? {} : { bodyDeadlineMs },
+  );
   return {
     url: `http://127.0.0.1:${edge.port}`,
+    port: edge.port,
     connection,
     lookups: () => lookups,
     async stop() {
@@ -77,7 +87,7 @@ export async function readLog(connection: NatsConnection): Promise<LogEvent[]> {
   const manager = await jetstreamManager(connection);
   const { state } = await manager.streams.info(eventsStream);
   const events: LogEvent[] = [];
-  for (let sequence = state.first_seq; sequence <= state.last_seq; sequence += 1) {
+  for (let sequence = Math.max(1, state.first_seq); sequence <= state.last_seq; sequence += 1) {
     const message = await manager.streams.getMessage(eventsStream, { seq: sequence });
     if (message !== null) events.push(...decodeBlock(message.data, message.header.get(schemaHeader)));
   }
