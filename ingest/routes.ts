@@ -19,6 +19,9 @@ const receiptMsMax = 5_000;
 /** Longest silence of a streamed answer. */
 const streamMsMax = 60_000;
 
+/** Longer headers are cut before they go to a service. */
+const headerLengthMax = 1_000;
+
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
   readonly services: ServiceAccess;
@@ -64,7 +67,10 @@ export function createRoutes(parts: RouteParts): ServerRoute[] {
         subject: "svc.query.export_events",
         scope: "read",
         timeoutMs: streamMsMax,
-        payload: (head) => ({ ...readQuery(head), accept_encoding: head.header("accept-encoding") }),
+        payload: (head) => ({
+          ...readQuery(head),
+          accept_encoding: head.header("accept-encoding").slice(0, headerLengthMax),
+        }),
       }),
     ],
     [

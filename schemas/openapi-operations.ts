@@ -4,6 +4,9 @@ import { Type, type TSchema } from "@sinclair/typebox";
 import type { ErrorCode } from "./errors.ts";
 import { eventsBodyContract, verdictsContract } from "./openapi-events.ts";
 import type { KeyScope } from "./projects/project.ts";
+import { ExportEventsParameters } from "./query/export.ts";
+import { Receipt } from "./query/receipt.ts";
+import { TrendsAnswer, TrendsQuery } from "./query/trends.ts";
 
 export interface Parameter {
   readonly name: string;
@@ -36,6 +39,11 @@ export interface Operation {
 
 const json = "application/json";
 const anyObject = Type.Record(Type.String(), Type.Unknown());
+
+/** `accept_encoding` is what the edge adds from the header of that name. */
+const exportParameters: readonly Parameter[] = Object.entries<TSchema>(ExportEventsParameters.properties)
+  .filter(([name]) => name !== "accept_encoding")
+  .map(([name, schema]) => ({ name, in: "query", description: schema.description ?? name, schema }));
 
 const projectContract = Type.Object({
   id: Type.String(),
@@ -100,7 +108,7 @@ export const operations: readonly Operation[] = [
       status: 200,
       description: "pending, stored, duplicate or quarantined.",
       content: json,
-      schema: anyObject,
+      schema: Receipt,
     },
     errors: ["EVENT_NOT_FOUND"],
   },
@@ -110,12 +118,12 @@ export const operations: readonly Operation[] = [
     scope: "read",
     tag: "Queries",
     summary: "Counts, sums, averages and quantiles over time",
-    body: { [json]: anyObject },
+    body: { [json]: TrendsQuery },
     success: {
       status: 200,
       description: "One series for each that was asked for.",
       content: json,
-      schema: anyObject,
+      schema: TrendsAnswer,
     },
     errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
   },
@@ -127,17 +135,7 @@ export const operations: readonly Operation[] = [
     summary: "All raw events of a range, streamed",
     description:
       "Without a cap on rows, in constant memory. A stream that could not be completed ends without the final chunk.",
-    parameters: [
-      {
-        name: "format",
-        in: "query",
-        description: "Format of the rows.",
-        schema: Type.String({ enum: ["csv", "ndjson", "parquet"] }),
-      },
-      { name: "from", in: "query", description: "First instant, inclusive.", schema: Type.String() },
-      { name: "to", in: "query", description: "Last instant, inclusive.", schema: Type.String() },
-      { name: "event", in: "query", description: "Only events of this name.", schema: Type.String() },
-    ],
+    parameters: exportParameters,
     success: { status: 200, description: "The rows.", content: "application/x-ndjson" },
     errors: ["INVALID_PARAMETER"],
   },

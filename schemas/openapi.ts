@@ -1,24 +1,37 @@
 // The OpenAPI 3.1 document, built from the operations and the contracts that they name.
 import { errorCatalogue, type ErrorCode } from "./errors.ts";
-import { errorContract, eventContract } from "./openapi-events.ts";
+import { errorContract } from "./openapi-events.ts";
 import { operations, type Operation } from "./openapi-operations.ts";
 
-const errorReference = { $ref: "#/components/schemas/Error" };
+const schemasPath = "#/components/schemas/";
 
-/** Contracts with a name become references. */
-function toReferences(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toReferences);
+type Components = Map<string, unknown>;
+
+/** Contracts with a name become references, and are collected under it. */
+function toReferences(value: unknown, components: Components): unknown {
+  if (Array.isArray(value)) return value.map((each) => toReferences(each, components));
   if (typeof value !== "object" || value === null) return value;
-  const named = (value as { $id?: unknown }).$id;
-  if (typeof named === "string") return { $ref: `#/components/schemas/${named}` };
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toReferences(member)]));
+  const { $id, ...rest } = value as { $id?: unknown };
+  if (typeof $id !== "string") return toMembers(rest, components);
+  if (!components.has($id)) {
+    // Reserved first: a recursive contract names itself.
+    components.set($id, undefined);
+    components.set($id, toMembers(rest, components));
+  }
+  return { $ref: `${schemasPath}${$id}` };
 }
 
-function withoutId(schema: object): unknown {
-  return toReferences({ ...schema, $id: undefined });
+function toMembers(value: object, components: Components): object {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) =>
+      key === "$ref" && typeof member === "string"
+        ? [key, `${schemasPath}${member}`]
+        : [key, toReferences(member, components)],
+    ),
+  );
 }
 
-function buildResponses(operation: Operation): Record<string, unknown> {
+function buildResponses(operation: Operation, components: Components): Record<string, unknown> {
   const { success } = operation;
   const codes = new Set<ErrorCode>(operation.errors);
   if (operation.scope !== null) {
@@ -34,7 +47,9 @@ function buildResponses(operation: Operation): Record<string, unknown> {
     [success.status]: {
       description: success.description,
       headers,
-      content: { [success.content]: { schema: toReferences(success.schema ?? { type: "string" }) } },
+      content: {
+        [success.content]: { schema: toReferences(success.schema ?? { type: "string" }, components) },
+      },
     },
   };
   for (const [status, list] of [...byStatus].sort(([a], [b]) => a - b)) {
@@ -42,13 +57,13 @@ function buildResponses(operation: Operation): Record<string, unknown> {
     responses[status] = {
       description: list.map((code) => `\`${code}\`: ${errorCatalogue[code].message}`).join("\n\n"),
       headers: retry ? { ...headers, "Retry-After": { schema: { type: "integer" } } } : headers,
-      content: { "application/json": { schema: errorReference } },
+      content: { "application/json": { schema: toReferences(errorContract, components) } },
     };
   }
   return responses;
 }
 
-function buildOperation(operation: Operation): unknown {
+function buildOperation(operation: Operation, components: Components): unknown {
   return {
     tags: [operation.tag],
     summary: operation.summary,
@@ -56,7 +71,13 @@ function buildOperation(operation: Operation): unknown {
     security: operation.scope === null ? [] : [{ [`${operation.scope}Key`]: [] }],
     ...(operation.parameters === undefined
       ? {}
-      : { parameters: operation.parameters.map((each) => ({ ...each, required: each.in === "path" })) }),
+      : {
+          parameters: operation.parameters.map((each) => ({
+            ...each,
+            schema: toReferences(each.schema, components),
+            required: each.in === "path",
+          })),
+        }),
     ...(operation.body === undefined
       ? {}
       : {
@@ -65,12 +86,12 @@ function buildOperation(operation: Operation): unknown {
             content: Object.fromEntries(
               Object.entries(operation.body).map(([type, schema]) => [
                 type,
-                { schema: toReferences(schema) },
+                { schema: toReferences(schema, components) },
               ]),
             ),
           },
         }),
-    responses: buildResponses(operation),
+    responses: buildResponses(operation, components),
   };
 }
 
@@ -83,8 +104,9 @@ export interface OpenApi {
 
 export function buildOpenApi(version: string): OpenApi {
   const paths: Record<string, Record<string, unknown>> = {};
+  const components: Components = new Map();
   for (const operation of operations) {
-    (paths[operation.path] ??= {})[operation.method.toLowerCase()] = buildOperation(operation);
+    (paths[operation.path] ??= {})[operation.method.toLowerCase()] = buildOperation(operation, components);
   }
   const bearer = (description: string): unknown => ({ type: "http", scheme: "bearer", description });
   const document = {
@@ -104,7 +126,7 @@ export function buildOpenApi(version: string): OpenApi {
         readKey: bearer("A read key: queries only."),
         adminKey: bearer("An admin key: administration."),
       },
-      schemas: { Event: withoutId(eventContract), Error: withoutId(errorContract) },
+      schemas: Object.fromEntries(components),
     },
   };
   // Contracts carry symbols and undefined; the document is plain JSON.
