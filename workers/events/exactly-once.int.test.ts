@@ -156,7 +156,7 @@ describe("the pipeline counts every event exactly once", { timeout: 120_000 }, (
       onMessage: (message) => seen.push(`${message.subject}: ${message.reason}`),
     });
     expect(dry).toEqual({ seen: 1, replayed: 0 });
-    expect(seen).toEqual(["events.1: unknown block schema "]);
+    expect(seen).toEqual(["events.1: unknown block schema"]);
     expect(
       await replayDead(bed.connection, { origin: "EVENTS", dryRun: false, onMessage: () => {} }),
     ).toEqual({
