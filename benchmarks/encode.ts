@@ -8,7 +8,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { parseArgs } from "node:util";
-import { startServers } from "#ops/embedded/start-servers.ts";
 import { createClickHouse, type ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { Enricher } from "../workers/events/enrich/enrich-event.ts";
 import { EventsBlock, eventsInsertSettings, type EventRow } from "../workers/events/native/events-block.ts";
@@ -190,6 +189,10 @@ async function compareInserts(url: string): Promise<void> {
 console.log(`${rowCount.toLocaleString("en")} events of five properties, Node ${process.version}\n`);
 await compare(encoding, Number(values.rounds));
 if (values["clickhouse-url"] === undefined) {
+  // Not before the encoder was measured: this loads ioredis 6, whose `class … extends String` makes V8 check
+  // String.prototype at every method call on a string (charCodeAt loops take 1.7 times as long) in a thread that
+  // loads it. Pool threads do not.
+  const { startServers } = await import("#ops/embedded/start-servers.ts");
   const dataDir = await mkdtemp(join(tmpdir(), "millrace-encode-"));
   const servers = await startServers({ dataDir, parts: ["clickhouse"] });
   try {
