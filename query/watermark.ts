@@ -1,5 +1,6 @@
 // As of when answers are complete: everything acknowledged up to that instant is in the stores.
 // Read before the statements of a query run, so that the answer holds at least what it says.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager, MsgRequest, StoredMsg } from "@nats-io/jetstream";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Logger } from "#ops/runtime/log.ts";
@@ -21,6 +22,9 @@ export interface Watermark {
 
 /** An older reading is still true, only less fresh: many queries at once share one. */
 const reuseMs = 100;
+/** How long an answer waits for its watermark, and how long none waits after that failed. */
+const waitMsMax = 1_000;
+const retryMs = 2_000;
 
 export interface LogAccess {
   readonly manager: JetStreamManager;
@@ -34,6 +38,7 @@ export class WatermarkReader {
   readonly #log: Logger;
   #latest: { watermark: Watermark; readAtMs: number } | undefined;
   #reading: Promise<Watermark> | undefined;
+  #retryAtMs = 0;
 
   constructor(options: { logAccess: LogAccess; postgres: Postgres; log: Logger }) {
     this.#logAccess = options.logAccess;
@@ -43,10 +48,14 @@ export class WatermarkReader {
 
   /** ISO instant for `meta.as_of`; the last one known while the log or Postgres is away, null before the first. */
   async asOf(): Promise<string | null> {
-    if (this.#latest === undefined || performance.now() - this.#latest.readAtMs > reuseMs) {
+    const nowMs = performance.now();
+    const isFresh = this.#latest !== undefined && nowMs - this.#latest.readAtMs <= reuseMs;
+    if (!isFresh && nowMs >= this.#retryAtMs) {
       try {
-        await this.read();
+        await Promise.race([this.read(), rejectAfter(waitMsMax)]);
       } catch (error) {
+        // An answer must not wait for what only describes it.
+        this.#retryAtMs = performance.now() + retryMs;
         this.#log.warn({ err: error }, "the watermark cannot be read");
       }
     }
@@ -94,6 +103,11 @@ export class WatermarkReader {
     this.#latest = { watermark, readAtMs };
     return watermark;
   }
+}
+
+async function rejectAfter(ms: number): Promise<never> {
+  await sleep(ms, undefined, { ref: false });
+  throw new Error(`no answer within ${ms} ms`);
 }
 
 /** The first block of the partition at or after `sequence`, or undefined when there is none yet. */

@@ -12,6 +12,7 @@ const directory = fileURLToPath(new URL("../../schemas/migrations/clickhouse", i
 
 export interface TestDatabase {
   readonly clickhouse: ClickHouse;
+  readonly url: string;
   readonly readUrl: string;
   readonly natsUrl: string;
   insertEvents(rows: readonly object[]): Promise<void>;
@@ -37,6 +38,7 @@ export async function createTestDatabase(options: { withLog?: boolean } = {}): P
   }
   return {
     clickhouse,
+    url: servers.clickhouseUrl,
     readUrl: servers.clickhouseReadUrl,
     natsUrl: servers.natsUrl,
     async insertEvents(rows) {

@@ -115,13 +115,13 @@ describe("buildBuckets", () => {
     "Africa/Casablanca",
   ]) {
     it(`days agree with Temporal in ${zone}`, () => {
-      const from = Temporal.PlainDate.from("2005-01-01");
+      const from = Temporal.PlainDate.from("2010-06-01");
       const expected = new Set<number>();
-      for (let day = 0; day < 3_000; day += 1) {
+      for (let day = 0; day < 800; day += 1) {
         expected.add(from.add({ days: day }).toZonedDateTime(zone).epochMilliseconds);
       }
       const fromMs = from.toZonedDateTime(zone).epochMilliseconds;
-      const endMs = from.add({ days: 3_000 }).toZonedDateTime(zone).epochMilliseconds;
+      const endMs = from.add({ days: 800 }).toZonedDateTime(zone).epochMilliseconds;
       const buckets = buildBuckets({ fromMs, endMs, zone, interval: "day", weekStart: "monday" }, 10_000);
       expect(buckets?.startsMs).toEqual([...expected]);
       expect(buckets?.endMs).toBe(endMs);
