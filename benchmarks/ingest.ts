@@ -1,6 +1,6 @@
 // `npm run bench -- ingest`: the product's edge beside the bare parts it is made of, in one run on one machine, into
 // the same synced log. Ratios are what to look at: absolute figures are this machine's.
-// Options: --seconds 5 --rounds 3 --partitions 8 --connections 64,256,1024 --only product,bare-group-commit --no-write
+// Options: --seconds 5 --rounds 3 --partitions 4 --connections 64,256,1024 --only product,bare-group-commit --no-write
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { jetstreamManager, StorageType } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import { startServers } from "#ops/embedded/start-servers.ts";
+import { readConfig } from "#ops/runtime/config.ts";
 import { createLogger } from "#ops/runtime/log.ts";
 import { connectNats } from "#streams/connect.ts";
 import { serve } from "#streams/services.ts";
@@ -19,7 +20,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
-    partitions: { type: "string", default: "8" },
+    partitions: { type: "string", default: String(readConfig({}).partitions) },
     connections: { type: "string", default: "64,256,1024" },
     batches: { type: "string", default: "32" },
     only: { type: "string", default: "bare-http,bare-group-commit,product" },
