@@ -182,6 +182,15 @@ describe("a block with too many paths", () => {
     expect(blockOf(texts, new JsonColumn("p", 256, 0)).equals(typed)).toBe(true);
   });
 
+  it("goes as text all the same with more than 2,000 paths: memory comes first", () => {
+    const texts = ['{"list":[null]}', wide(1990)];
+    const typed = blockOf(texts, new JsonColumn("p", 256, 10_000));
+    expect(blockOf(texts).equals(typed)).toBe(true);
+    const block = blockOf([...texts, '{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10}']);
+    expect(block.toString()).toContain('{"list":[null]}');
+    expect(block.length).toBeLessThan(50_000);
+  });
+
   it("starts at 601 paths and ends with the block", () => {
     const column = new JsonColumn("p", 256);
     column.append(wide(600));

@@ -9,9 +9,10 @@ import type { Column } from "./column.ts";
 import { isArray } from "./dynamic-column.ts";
 import type { JsonObject, JsonValue } from "./dynamic-column.ts";
 import { JsonScanner } from "./json-scanner.ts";
-import { toServerJson } from "./json-text.ts";
+import { holdsNullElement, toServerJson } from "./json-text.ts";
 import { depthMax, ObjectPaths } from "./object-paths.ts";
 import type { PathBudget } from "./path-tree.ts";
+import { PathsExceeded } from "./path-tree.ts";
 
 /** Structure version of JSON sent as text. */
 const textVersion = 1;
@@ -22,6 +23,9 @@ const textVersion = 1;
  * however many.
  */
 const pathsPerBlockMaxDefault = 600;
+
+/** Paths a block may have that is not exact as text: beyond, nulls in arrays may read back as [] or {}. */
+const pathsForExactnessMax = 2000;
 
 /** Tree nodes and text bytes after which the paths' memory is given back and built anew. */
 const keptNodesMax = 4 * pathsPerBlockMaxDefault;
@@ -57,6 +61,7 @@ export class JsonColumn implements Column {
   #scanner!: JsonScanner;
   readonly #texts: string[] = [];
   #textUnits = 0;
+  #asText: boolean;
   /** A text of this block was refused after some of its values had been taken. */
   #careful = false;
   /** Text read since the paths were made: what bounds the memory they keep. */
@@ -68,11 +73,12 @@ export class JsonColumn implements Column {
     this.name = name;
     this.type = `JSON(max_dynamic_paths=${pathsMax})`;
     this.#pathsMax = pathsMax;
+    this.#asText = pathsPerBlockMax === 0;
     this.#makePaths();
   }
 
   #makePaths(): void {
-    this.#budget = { paths: 0, pathsMax: this.#pathsPerBlockMax, nodes: 0, nodesMax: keptNodesMax };
+    this.#budget = { paths: 0, pathsMax: this.#pathsPerBlockMax, nodes: 0 };
     this.#paths = new ObjectPaths({ typesMax: defaultTypesMax, pathsMax: this.#pathsMax }, this.#budget);
     this.#scanner = new JsonScanner(this.#paths);
     this.#keptTextUnits = 0;
@@ -80,13 +86,13 @@ export class JsonColumn implements Column {
 
   /** Whether this block goes as text, if that is exact. */
   get asText(): boolean {
-    return this.#budget.paths > this.#budget.pathsMax;
+    return this.#asText;
   }
 
   /** Appends one object; answers false, and leaves the row out, when `text` is not JSON of an object we store. */
   append(text: string): boolean {
-    if ((this.#careful || this.asText) && !isStorable(text)) return false;
-    if (!this.asText && !this.#scan(text)) return false;
+    if ((this.#careful || this.#asText) && !isStorable(text)) return false;
+    if (!this.#asText && !this.#scan(text)) return false;
     this.#texts.push(text);
     this.#textUnits += text.length;
     return true;
@@ -97,19 +103,19 @@ export class JsonColumn implements Column {
       this.#scanner.appendRow(text);
       return true;
     } catch (error) {
+      if (error instanceof PathsExceeded) {
+        this.#asText = true;
+        this.#clearPaths();
+        return isStorable(text);
+      }
       if (!(error instanceof SyntaxError) || this.#careful) throw error;
     }
     // Half of the row is in the paths: read the others again. From here on each text is parsed before it is
     // scanned, so that this happens once a block.
     this.#careful = true;
-    this.#scanAll();
-    return false;
-  }
-
-  /** Takes all texts of this block apart from the start, however many paths they have. */
-  #scanAll(): void {
     this.#clearPaths();
-    for (const text of this.#texts) this.#scanner.appendRow(text);
+    for (const intact of this.#texts) this.#scanner.appendRow(intact);
+    return false;
   }
 
   #clearPaths(): void {
@@ -118,26 +124,37 @@ export class JsonColumn implements Column {
   }
 
   write(out: ByteSink): void {
-    const serverTexts = this.asText ? this.#serverTexts() : undefined;
-    if (serverTexts) {
-      out.writeUint64(textVersion);
-      for (const text of serverTexts) out.writeString(text);
+    const serverTexts = this.#asText ? this.#serverTexts() : undefined;
+    if (serverTexts === undefined) {
+      this.#paths.writePrefix(out);
+      this.#paths.writeData(out);
       return;
     }
-    if (this.asText) this.#scanAll();
-    this.#paths.writePrefix(out);
-    this.#paths.writeData(out);
+    out.writeUint64(textVersion);
+    for (const text of serverTexts) out.writeString(text);
   }
 
-  /** The rows as ClickHouse's parser takes them; undefined when it would not read one of them exactly. */
+  /** The rows as ClickHouse's parser takes them; undefined when they are not exact as text, and now in the paths. */
   #serverTexts(): string[] | undefined {
-    const serverTexts: string[] = [];
-    for (const text of this.#texts) {
-      const serverText = toServerJson(JSON.parse(text) as JsonObject);
-      if (serverText === undefined) return undefined;
-      serverTexts.push(serverText);
+    let exact = true;
+    const serverTexts = this.#texts.map((text) => {
+      const value = JSON.parse(text) as JsonObject;
+      exact &&= !holdsNullElement(value);
+      return toServerJson(value);
+    });
+    return exact || !this.#scanAll(pathsForExactnessMax) ? serverTexts : undefined;
+  }
+
+  /** Takes all texts of this block apart; false when they have more paths than `pathsMax`. */
+  #scanAll(pathsMax: number): boolean {
+    this.#budget.pathsMax = pathsMax;
+    try {
+      for (const text of this.#texts) this.#scanner.appendRow(text);
+      return true;
+    } catch (error) {
+      if (error instanceof PathsExceeded) return false;
+      throw error;
     }
-    return serverTexts;
   }
 
   reset(): void {
@@ -145,7 +162,9 @@ export class JsonColumn implements Column {
     this.#texts.length = 0;
     this.#textUnits = 0;
     this.#careful = false;
-    if (this.#budget.nodes > this.#budget.nodesMax || this.#keptTextUnits > keptTextMax) {
+    this.#asText = this.#pathsPerBlockMax === 0;
+    this.#budget.pathsMax = this.#pathsPerBlockMax;
+    if (this.#budget.nodes > keptNodesMax || this.#keptTextUnits > keptTextMax) {
       this.#makePaths();
     } else {
       this.#clearPaths();

@@ -4,38 +4,36 @@
 import { finiteOrNull, isArray } from "./dynamic-column.ts";
 import type { JsonObject, JsonValue } from "./dynamic-column.ts";
 
-/**
- * Text of an object without its null members and the members that JSON cannot write; undefined when an array
- * holds null: where other rows have arrays or objects in that place, the parser makes it [] or {}.
- */
-export function toServerJson(value: JsonObject): string | undefined {
+/** Text of an object without its null members and the members that JSON cannot write. */
+export function toServerJson(value: JsonObject): string {
   let text = "{";
-  for (const [key, member] of Object.entries(value)) {
-    if (finiteOrNull(member) === null) continue;
-    const memberText = valueText(member);
-    if (memberText === undefined) return undefined;
+  for (const [key, raw] of Object.entries(value)) {
+    const member = finiteOrNull(raw);
+    if (member === null) continue;
     if (text.length > 1) text += ",";
-    text += `${stringText(key)}:${memberText}`;
+    text += `${stringText(key)}:${valueText(member)}`;
   }
   return `${text}}`;
 }
 
-function valueText(value: JsonValue): string | undefined {
+/**
+ * Whether an array in `value` holds null: where other rows have arrays or objects in that place, ClickHouse's
+ * parser makes it [] or {}.
+ */
+export function holdsNullElement(value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (!isArray(value)) return Object.values(value).some(holdsNullElement);
+  return value.some((element) => finiteOrNull(element) === null || holdsNullElement(element));
+}
+
+function valueText(value: JsonValue): string {
   if (typeof value === "string") return stringText(value);
   if (typeof value === "number") return numberText(value);
   if (typeof value === "boolean") return value ? "true" : "false";
-  if (value === null) return undefined;
-  return isArray(value) ? arrayText(value) : toServerJson(value);
-}
-
-function arrayText(values: readonly JsonValue[]): string | undefined {
-  const texts: string[] = [];
-  for (const value of values) {
-    const text = valueText(finiteOrNull(value));
-    if (text === undefined) return undefined;
-    texts.push(text);
-  }
-  return `[${texts.join(",")}]`;
+  if (value === null) return "null";
+  return isArray(value)
+    ? `[${value.map((element) => valueText(finiteOrNull(element))).join(",")}]`
+    : toServerJson(value);
 }
 
 function stringText(value: string): string {

@@ -6,7 +6,7 @@ import { DynamicColumn, finiteOrNull, isArray } from "./dynamic-column.ts";
 import type { JsonObject, JsonValue, NestedStore, NestedStores } from "./dynamic-column.ts";
 import { ArrayOffsets } from "./dynamic-values.ts";
 import type { PathBudget, PathNode } from "./path-tree.ts";
-import { PathTree } from "./path-tree.ts";
+import { PathsExceeded, PathTree } from "./path-tree.ts";
 
 const flattenedVersion = 3;
 
@@ -69,6 +69,7 @@ export class ObjectPaths {
   columnOf(node: PathNode): DynamicColumn {
     const column = (node.column ??= new DynamicColumn(this.#nested));
     if (column.valueCount === 0) {
+      if (this.#budget.paths >= this.#budget.pathsMax) throw new PathsExceeded(this.#budget.pathsMax);
       this.#budget.paths += 1;
       this.#active.push({ node, column });
     }

@@ -11,10 +11,17 @@ const fnvPrime = 0x01000193;
 export interface PathBudget {
   /** Distinct paths with a value in this block. */
   paths: number;
-  readonly pathsMax: number;
+  pathsMax: number;
   /** Tree nodes made since the column was made: paths of earlier blocks and their parents too. */
   nodes: number;
-  readonly nodesMax: number;
+}
+
+/** Thrown in the middle of a row: the block has more paths than its budget, and the row is not whole. */
+export class PathsExceeded extends Error {
+  constructor(pathsMax: number) {
+    super(`more than ${pathsMax} paths in one block`);
+    this.name = "PathsExceeded";
+  }
 }
 
 export class PathNode {
