@@ -161,6 +161,46 @@ describe("trends", () => {
     expect(answer.series[0]?.total).toBe(2000);
   });
 
+  it("takes as many buckets, values and long names as its contract allows", async () => {
+    const days = await trends({
+      from: "1999-07-15",
+      to: "2026-11-22",
+      timezone: "Europe/Amsterdam",
+      series: [{ event: "order" }, { event: "order", math: "sum", property: "amount" }],
+    });
+    expect(days.series[0]?.values).toHaveLength(9_993);
+    expect(days.series.map((each) => each.total)).toEqual([1000, (999 * 1000 * 3) / 2]);
+
+    const value = Array.from({ length: 1000 }, (_, index) => `${index}é'\\${"x".repeat(200)}`);
+    const filters = [
+      {
+        or: [
+          { property: "amount", operator: "in", value },
+          { property: "amount", operator: "in", value: [1, 2, 3] },
+        ],
+      },
+    ];
+    expect((await trends({ ...range, series: [{ event: null, filters }] })).series[0]?.total).toBe(3);
+
+    const long = Array.from({ length: 50 }, (_, index) => ({
+      ...row(index),
+      event: "long",
+      event_id: `long${index}`,
+      // After everything that the other tests count.
+      timestamp: storeTime(base + 10 * dayMs),
+      properties: { text: `${index}'`.repeat(3000) },
+    }));
+    await database.insertEvents(long);
+    const broken = await trends({
+      from: "2026-11-10",
+      to: "2026-11-12",
+      series: [{ event: "long" }],
+      breakdown: { property: "text", limit: 40 },
+    });
+    expect(broken.series.map((each) => each.total)).toEqual([...Array.from({ length: 40 }, () => 1), 10]);
+    expect(broken.series.at(-1)?.breakdown).toBe("$other");
+  });
+
   it("explains plan, SQL and the store's own plan", async () => {
     const answer = await trends({ ...range, series: [{ event: "order" }], explain: true });
     expect(answer.explain).toMatchObject([
@@ -312,7 +352,7 @@ describe("exports", () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
 
   it("gives every event of the project once, as it was sent", async () => {
-    const { headers: given, body } = await collect({ format: "ndjson" });
+    const { headers: given, body } = await collect({ format: "ndjson", event: ['page "view"\n', "order"] });
     expect(given["content-type"]).toContain("application/x-ndjson");
     const lines = linesOf(body);
     expect(new Set(lines.map((line) => line["event_id"])).size).toBe(rows);
@@ -343,7 +383,7 @@ describe("exports", () => {
   });
 
   it("compresses on request and writes CSV and Parquet", async () => {
-    const packed = await collect({ format: "csv", accept_encoding: "gzip, br" });
+    const packed = await collect({ format: "csv", accept_encoding: "gzip, br", to: "2026-12-01" });
     expect(packed.headers["content-encoding"]).toBe("gzip");
     const text = gunzipSync(packed.body).toString();
     expect(text.slice(0, text.indexOf("\n"))).toContain('"event","event_id","user_id"');

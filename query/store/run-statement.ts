@@ -68,6 +68,8 @@ async function runOnce(
     format: "JSONCompact",
     query_id: `query-${randomUUID()}`,
     abort_signal: options.signal,
+    // Long lists of values do not fit into an address.
+    use_multipart_params_auto: true,
     clickhouse_settings: {
       ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
       max_execution_time: statementBudget.secondsMax,

@@ -41,7 +41,6 @@ export const filterOperators = [
   "is_set",
   "is_not_set",
 ] as const;
-export type FilterOperator = (typeof filterOperators)[number];
 
 const Scalar = Type.Union([
   Type.String({ maxLength: queryLimits.textLengthMax }),
