@@ -4,7 +4,7 @@ import { ConfigError, readConfig } from "./config.ts";
 describe("readConfig", () => {
   it("fills in defaults", () => {
     const config = readConfig({});
-    expect(config).toMatchObject({ port: 8080, host: "127.0.0.1", partitions: 8, natsUrl: undefined });
+    expect(config).toMatchObject({ port: 8080, host: "127.0.0.1", partitions: 4, natsUrl: undefined });
     expect(config.dataDir).toMatch(/[/\\]\.millrace$/);
   });
 

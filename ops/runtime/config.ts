@@ -91,7 +91,7 @@ export const configTable = {
   },
   MILLRACE_PARTITIONS: {
     kind: "integer",
-    default: "8",
+    default: "4",
     min: 1,
     max: 256,
     description: "Partitions of the event log; fixed when the log is first created.",

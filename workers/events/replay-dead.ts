@@ -40,7 +40,11 @@ export async function replayDead(
   let replayed = 0;
   try {
     while (seen < info.num_pending) {
-      const page = await consumer.fetch({ max_messages: pageMessages, expires: pageMsMax });
+      // Only what was dead at the start: what dies again meanwhile waits for the next replay.
+      const page = await consumer.fetch({
+        max_messages: Math.min(pageMessages, info.num_pending - seen),
+        expires: pageMsMax,
+      });
       let got = 0;
       for await (const message of page) {
         got += 1;

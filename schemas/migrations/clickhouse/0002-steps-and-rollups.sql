@@ -72,8 +72,9 @@ PARTITION BY if(day < toDateTime64('2010-01-01 00:00:00', 0, 'UTC'), 0, toYear(d
 ORDER BY (project_id, event, day)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS rollup_day_from_events TO rollup_day AS
-SELECT project_id, event, fromUnixTimestamp64Second(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 86400000), 1000), 'UTC') AS day, count() AS events,
-       groupBitmapState(user_number) AS users
-FROM events
+-- From the hours' rows, not the events': merging a few bitmaps costs a tenth of building them again.
+CREATE MATERIALIZED VIEW IF NOT EXISTS rollup_day_from_hours TO rollup_day AS
+SELECT project_id, event, fromUnixTimestamp64Second(toUnixTimestamp64Second(hour) - positiveModulo(toUnixTimestamp64Second(hour), 86400), 'UTC') AS day,
+       sum(events) AS events, groupBitmapMergeState(users) AS users
+FROM rollup_hour
 GROUP BY project_id, event, day;
