@@ -9,12 +9,15 @@ import { fillServerUrls } from "../supervisor/server-urls.ts";
 import { probeServers } from "../supervisor/probe-servers.ts";
 import type { Command } from "./command.ts";
 
+type Row = (name: string, text: string) => void;
+
 export const command: Command = {
-  run: async ({ env }) => {
+  options: { json: { type: "boolean", default: false, description: "print what GET /v1/system answers" } },
+  run: async ({ env, values }) => {
     const configured = readConfig(env);
     const config = await fillServerUrls(configured);
     const owner = await dataDirOwner(config.dataDir);
-    const row = (name: string, text: string): void => console.log(`${name.padEnd(12)} ${text}`);
+    const row: Row = (name, text) => console.log(`${name.padEnd(12)} ${text}`);
     row("node", `${process.version} on ${process.platform} ${process.arch}`);
     row("data", config.dataDir);
     row("supervisor", owner === undefined ? "not running in this data directory" : `process ${owner}`);
@@ -24,25 +27,61 @@ export const command: Command = {
     }
     const { isReady, text } = await readReadiness(config);
     row("edge", `${edgeUrl(config)}: ${isReady ? "ready" : `not ready (${text})`}`);
-    if (isReady) await printSystem(config, row);
+    if (isReady) await printSystem(config, { isRaw: values["json"] === true, row });
     return isReady ? exitCodes.ok : exitCodes.failed;
   },
 };
 
-/** Lag per partition and the watermark, as the edge tells them to an admin. */
-async function printSystem(config: Config, row: (name: string, text: string) => void): Promise<void> {
+/** What the edge tells an admin; the parts of it that doctor shows. */
+type SystemAnswer = {
+  as_of?: string;
+  lag?: {
+    events: number;
+    seconds_max: number;
+    partitions: { partition: number; owner: string | null; pending_events: number; lag_seconds: number }[];
+  };
+  throughput?: { events_stored_per_second: number | null };
+  log?: { durability?: { promise?: string }; partitions?: number; bytes?: number; bytes_max?: number };
+  instances?: { tier: string; instance: string; ready: boolean; heard_ms_ago: number }[];
+};
+
+async function printSystem(config: Config, options: { isRaw: boolean; row: Row }): Promise<void> {
+  const { row } = options;
   const key = config.adminKey ?? (await readDefaultKeys(config.dataDir))?.admin;
   if (key === undefined) {
-    row("system", "set MILLRACE_ADMIN_KEY to see the lag");
+    row("lag", "set MILLRACE_ADMIN_KEY to see it");
     return;
   }
   const response = await fetch(`${edgeUrl(config)}/v1/system`, {
     headers: { authorization: `Bearer ${key}` },
   });
-  const body = await response.text();
+  const text = await response.text();
   if (!response.ok) {
-    row("system", `answered ${response.status}: ${body.slice(0, 200)}`);
+    row("lag", `unknown: /v1/system answered ${response.status}: ${text.slice(0, 200)}`);
     return;
   }
-  console.log(JSON.stringify(JSON.parse(body), null, 2));
+  const system = JSON.parse(text) as SystemAnswer;
+  if (options.isRaw) console.log(JSON.stringify(system, null, 2));
+  else printSummary(system, row);
+}
+
+function printSummary({ as_of, lag, throughput, log, instances }: SystemAnswer, row: Row): void {
+  for (const { instance, ready, heard_ms_ago } of instances ?? []) {
+    row(instance, `${ready ? "ready" : "not ready"}, heard ${heard_ms_ago} ms ago`);
+  }
+  if (log !== undefined) {
+    const gigabytes = (bytes = 0): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
+    row("log", `${log.partitions ?? 0} partitions, ${gigabytes(log.bytes)} of ${gigabytes(log.bytes_max)}`);
+    if (log.durability?.promise !== undefined) row("", log.durability.promise);
+  }
+  if (lag === undefined) return;
+  row(
+    "stored",
+    `${throughput?.events_stored_per_second ?? 0} events/s, answers include all up to ${as_of ?? "?"}`,
+  );
+  row("lag", `${lag.events} events, ${lag.seconds_max} s at most`);
+  for (const { partition, owner, pending_events, lag_seconds } of lag.partitions) {
+    if (owner !== null && pending_events === 0 && lag_seconds === 0) continue;
+    row("", `partition ${partition} (${owner ?? "no owner"}): ${pending_events} events, ${lag_seconds} s`);
+  }
 }

@@ -36,9 +36,15 @@ const versions: Readonly<Record<Probe["setting"], (url: string) => Promise<strin
       maxRetriesPerRequest: 0,
       connectTimeout: connectMsMax,
     });
-    client.on("error", () => {});
+    // What connect() rejects with only says that the connection is closed; the reason comes as an event.
+    let reason: Error | undefined;
+    client.on("error", (error: Error) => {
+      reason = error;
+    });
     try {
-      await client.connect();
+      await client.connect().catch((error: unknown) => {
+        throw reason ?? error;
+      });
       const info = await client.info("server");
       return (/valkey_version:(\S+)/.exec(info) ?? /redis_version:(\S+)/.exec(info))?.[1] ?? "";
     } finally {
