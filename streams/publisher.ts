@@ -28,6 +28,8 @@ export interface PublisherLimits {
   pendingBytesMax: number;
   /** Requests whose block is not confirmed after this time fail. */
   deadlineMs: number;
+  /** A log that is away no longer than this (it restarts in one second) is waited for; then nothing more is taken. */
+  awayMs: number;
   /** An unconfirmed block is published again, under the same message id, after this time. */
   retryMs: number;
 }
@@ -37,6 +39,7 @@ export const publisherLimits: Omit<PublisherLimits, "gatherInFlightMax"> = {
   inFlightMax: 8,
   pendingBytesMax: 64 * 1024 * 1024,
   deadlineMs: 10_000,
+  awayMs: 3_000,
   retryMs: 2_500,
 };
 
@@ -80,6 +83,7 @@ export class Publisher {
   #pendingBytes = 0;
   #flushScheduled = false;
   #connected = true;
+  #disconnectedAtMs = 0;
   #fullUntilMs = 0;
   #stopped = false;
   #idle: (() => void) | undefined;
@@ -134,6 +138,9 @@ export class Publisher {
       const restMs = this.#fullUntilMs - Date.now();
       if (restMs > 0) return new MillraceError("BEHIND", { retryAfterSeconds: Math.ceil(restMs / 1000) });
       this.#fullUntilMs = 0;
+    }
+    if (!this.#connected && Date.now() - this.#disconnectedAtMs > this.#limits.awayMs) {
+      return new MillraceError("LOG_UNAVAILABLE", { retryAfterSeconds: 1 });
     }
     if (this.#pendingBytes + bytes <= this.#limits.pendingBytesMax) return undefined;
     // Disconnected, what is pending leaves at the latest at the deadline; connected, within a second.
@@ -294,6 +301,7 @@ export class Publisher {
   async #watchConnection(): Promise<void> {
     for await (const status of this.#connection.status()) {
       if (status.type === "disconnect") {
+        if (this.#connected) this.#disconnectedAtMs = Date.now();
         this.#connected = false;
       } else if (status.type === "reconnect") {
         this.#connected = true;
