@@ -2,7 +2,7 @@
 // the registry when it is read: a labelled counter of prom-client costs 0.5 µs an increment.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { ErrorCode } from "#schemas/errors.ts";
-import type { PublisherObserver } from "#streams/publisher.ts";
+import type { PublisherObserver } from "#streams/publisher-limits.ts";
 import type { EventsObserver } from "./events/receive-events.ts";
 import type { ExchangeObserver, RouteTraits } from "./server/exchange.ts";
 

@@ -12,7 +12,8 @@ import type { LogEvent } from "#schemas/events/event.ts";
 import { ensureStreams, eventsStream } from "./catalogue.ts";
 import { connectNats } from "./connect.ts";
 import type { Commit } from "./publisher-block.ts";
-import { Publisher, type PublisherLimits } from "./publisher.ts";
+import type { PublisherLimits } from "./publisher-limits.ts";
+import { Publisher } from "./publisher.ts";
 
 const log = createLogger({ level: "error", name: "test" });
 const partitions = 4;

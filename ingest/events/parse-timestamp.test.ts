@@ -70,8 +70,10 @@ test.each(bad.map((input) => ({ input, name: JSON.stringify(input) })))("refuses
 });
 
 test("agrees with Date on every day from 1900 to 2299", () => {
+  const wrong: string[] = [];
   for (let ms = -2_208_988_800_000; ms < 10_413_792_000_000; ms += 86_400_000 + 3_723_007) {
     const text = new Date(ms).toISOString();
-    expect(parseTimestamp(text), text).toBe(ms);
+    if (parseTimestamp(text) !== ms) wrong.push(text);
   }
+  expect(wrong).toEqual([]);
 });
