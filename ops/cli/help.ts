@@ -59,7 +59,7 @@ function layOut(rows: readonly (readonly [string, string])[]): string[] {
     const lines: string[] = [];
     let line = "";
     for (const word of text.split(" ")) {
-      if (line !== "" && line.length + word.length + 1 > Math.max(30, wrapColumns - width)) {
+      if (line !== "" && line.length + word.length + 1 > Math.max(30, wrapColumns - width - 2)) {
         lines.push(line);
         line = word;
       } else line = line === "" ? word : `${line} ${word}`;

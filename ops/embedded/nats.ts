@@ -25,6 +25,8 @@ export async function startNats(options: {
   dataDir: string;
   port: number;
   password: string;
+  /** What the streams will reserve; the store is made large enough. */
+  logBytesMax?: number | undefined;
   hooks?: StartHooks | undefined;
 }): Promise<RunningServer> {
   const { dataDir, port, password } = options;
@@ -33,7 +35,12 @@ export async function startNats(options: {
   const configFile = join(dataDir, "nats.conf");
   await writePrivateFile(
     configFile,
-    buildNatsConfig({ directory, port, password, fileStoreBytes: await fileStoreBytes(directory) }),
+    buildNatsConfig({
+      directory,
+      port,
+      password,
+      fileStoreBytes: await fileStoreBytes(directory, options.logBytesMax ?? 0),
+    }),
   );
   const logFile = join(dataDir, "logs", "nats.log");
   const server = spawnServer({
@@ -78,10 +85,10 @@ jetstream {
 }
 
 /** Half of what the disk has left, but never less than what the streams may reserve by their own bounds. */
-async function fileStoreBytes(directory: string): Promise<number> {
+async function fileStoreBytes(directory: string, logBytesMax: number): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   const half = Math.floor((bavail * bsize) / 2);
-  return Math.min(fileStoreBytesMax, Math.max(fileStoreBytesMin, half));
+  return Math.max(2 * logBytesMax, Math.min(fileStoreBytesMax, Math.max(fileStoreBytesMin, half)));
 }
 
 async function probeNats(port: number, password: string): Promise<void> {

@@ -39,6 +39,7 @@ export async function prepareParts(options: {
   env: NodeJS.ProcessEnv;
   log: (line: string) => void;
   clickhouseMemoryBytesMax?: number;
+  logBytesMax?: number;
 }): Promise<Part[]> {
   const { dataDir, env, log } = options;
   const secrets = await ensureSecrets(dataDir);
@@ -49,7 +50,8 @@ export async function prepareParts(options: {
   const prepare: Record<PartName, () => Promise<Part>> = {
     nats: async () => {
       const tool = await findTool("nats-server", { env, log });
-      const fixed = { tool, env, dataDir, port: ports.nats, password: secrets.nats };
+      const { logBytesMax } = options;
+      const fixed = { tool, env, dataDir, port: ports.nats, password: secrets.nats, logBytesMax };
       const start = (hooks?: StartHooks) => startNats({ ...fixed, hooks });
       return { name: "nats", title: tool.title, start };
     },

@@ -1,6 +1,6 @@
 // The programs that npm cannot bring, in one table: which versions are good enough when they are found, and
 // which packages are installed when they are not. Nothing outside this table is ever downloaded.
-// Who packs the wheels, and why each is pinned by hash: docs/decisions (embedded tools).
+// Who packs the wheels, and why each is pinned by hash: docs/decisions/0005-where-server-programs-come-from.md.
 
 /** How a wheel is recognised on the machine: `<process.platform>-<process.arch>`. */
 export type Machine = "linux-x64" | "linux-arm64" | "darwin-x64" | "darwin-arm64";

@@ -142,6 +142,7 @@ class Installation {
       env: inheritedEnvironment(),
       log: print,
       clickhouseMemoryBytesMax: config.clickhouseMemoryBytesMax,
+      logBytesMax: config.logBytesMax,
     });
     this.#proceed();
     const running = new Map<PartName, PartServer>();
