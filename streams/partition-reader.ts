@@ -24,10 +24,10 @@ export interface BlockMessage {
 }
 
 /** Bytes asked for at once. Pulling by bytes reads 6,500 blocks of 64 KB a second, by messages 190. */
-const pullBytesMax = 4 * 1024 * 1024;
+const pullBytesMax = 6 * 1024 * 1024;
 const pullMessagesMax = 10_000;
 /** Blocks held here before the next pull waits for `take`. */
-const bufferBytesMax = 4 * 1024 * 1024;
+const bufferBytesMax = 8 * 1024 * 1024;
 const pullExpiresMs = 10_000;
 const heartbeatMs = 1_000;
 /** Silence after which the consumer is taken for lost (its server died) and made anew. */

@@ -24,6 +24,18 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "bring the tables of Postgres and ClickHouse up to date",
     load: async () => (await import("./migrate.ts")).command,
   },
+  keys: {
+    summary: "show the keys of the project default",
+    load: async () => (await import("./keys.ts")).command,
+  },
+  replay: {
+    summary: "bring blocks that could not be processed back into the log, or list them",
+    load: async () => (await import("./replay.ts")).command,
+  },
+  demo: {
+    summary: "fill the project default with a shop's traffic, and print what to look at",
+    load: async () => (await import("./demo.ts")).command,
+  },
   doctor: {
     summary: "say what is configured, reachable and lagging, also when nothing runs",
     load: async () => (await import("./doctor.ts")).command,

@@ -20,10 +20,10 @@ import { FingerprintSet } from "./state/fingerprint-set.ts";
 import { pause, RefusedContentError, storeBatch } from "./store-batch.ts";
 import { countMissing } from "./verify-stored.ts";
 
-/** Block bytes of one batch: about 25,000 events, 2 to 3 MB of rows. */
-const batchBytesMax = 6 * 1024 * 1024;
+/** Block bytes of one batch: about 60,000 events. */
+const batchBytesMax = 12 * 1024 * 1024;
 /** A batch smaller than this waits for more until the pace allows it. */
-const batchBytesFull = 4 * 1024 * 1024;
+const batchBytesFull = 8 * 1024 * 1024;
 /** Least time between the starts of two small batches: bounds the parts that trickling traffic makes. */
 const paceMs = 900;
 /**

@@ -1,0 +1,63 @@
+// Fills the project `default` with two weeks of a small shop's traffic through the front door, and says what to
+// look at. The same seed makes the same events with the same ids, so running it twice adds nothing.
+import { readConfig } from "../runtime/config.ts";
+import { exitCodes } from "../runtime/life-cycle.ts";
+import { readDefaultKeys } from "../supervisor/default-keys.ts";
+import { edgeUrl, readReadiness } from "../supervisor/edge.ts";
+import { UsageError, type Command } from "./command.ts";
+import { generateShopTraffic } from "./shop-traffic.ts";
+
+const batchEvents = 1_000;
+
+export const command: Command = {
+  options: {
+    users: { type: "string", default: "2000", placeholder: "n", description: "visitors to generate" },
+  },
+  run: async ({ env, values }) => {
+    const config = readConfig(env);
+    const users = Number(values["users"]);
+    if (!Number.isInteger(users) || users < 1 || users > 100_000) {
+      throw new UsageError("--users must be a whole number from 1 to 100000.");
+    }
+    const kept = await readDefaultKeys(config.dataDir);
+    const writeKey = config.writeKey ?? kept?.write;
+    const readKey = config.readKey ?? kept?.read;
+    const url = edgeUrl(config);
+    if (writeKey === undefined || !(await readReadiness(config)).isReady) {
+      throw new UsageError(`Nothing answers at ${url}: run npm start first (in another terminal).`);
+    }
+    const traffic = generateShopTraffic({ users, until: new Date() });
+    for (let at = 0; at < traffic.length; at += batchEvents) {
+      await send(url, writeKey, traffic.slice(at, at + batchEvents));
+      const done = Math.min(at + batchEvents, traffic.length);
+      process.stdout.write(
+        `\rsent ${done.toLocaleString("en")} of ${traffic.length.toLocaleString("en")} events`,
+      );
+    }
+    console.log(`\n\nOrders and revenue a day:\n`);
+    console.log(
+      `curl ${url}/v1/query/trends -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"interval":"day",` +
+        `"series":[{"event":"order_placed"},{"event":"order_placed","math":"sum","property":"revenue"}]}'\n`,
+    );
+    console.log("Visitors by country:\n");
+    console.log(
+      `curl ${url}/v1/query/trends -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"interval":"week",` +
+        `"series":[{"event":"page_viewed","math":"unique_users"}],"breakdown":{"property":"country","limit":5}}'`,
+    );
+    return exitCodes.ok;
+  },
+};
+
+async function send(url: string, key: string, batch: readonly object[]): Promise<void> {
+  for (;;) {
+    const response = await fetch(`${url}/v1/events`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ batch }),
+    });
+    if (response.status === 202) return;
+    const retryAfterSeconds = Number(response.headers.get("retry-after"));
+    if (!(retryAfterSeconds > 0)) throw new Error(`answered ${response.status}: ${await response.text()}`);
+    await new Promise((resolve) => setTimeout(resolve, retryAfterSeconds * 1000));
+  }
+}
