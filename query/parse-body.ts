@@ -1,5 +1,5 @@
 // Bytes of a query to JSON.
-import { queryLimits } from "#schemas/query/common.ts";
+import { queryLimits } from "#schemas/query/limits.ts";
 import { MillraceError } from "#schemas/errors.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -1,6 +1,6 @@
 // For tests: what queries mean, written as plainly as possible over arrays of events, without any store.
 import { Temporal } from "@js-temporal/polyfill";
-import type { Filter, FilterScalar, PropertyFilter } from "#schemas/query/common.ts";
+import type { Filter, FilterScalar, PropertyFilter } from "#schemas/query/filter.ts";
 import type { TrendMath } from "#schemas/query/trends.ts";
 import type { Interval, WeekStart } from "../time/calendar.ts";
 

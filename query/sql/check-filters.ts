@@ -1,6 +1,7 @@
 // What a filter's shape cannot say: does the value fit the operator, is what it needs there yet, is it too much?
 import { invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
-import { queryLimits, type Filter, type PropertyFilter } from "#schemas/query/common.ts";
+import type { Filter, PropertyFilter } from "#schemas/query/filter.ts";
+import { queryLimits } from "#schemas/query/limits.ts";
 import { isPropertyName } from "./property.ts";
 
 /** Throws INVALID_QUERY that names every wrong filter. `lists` are all filter lists of a query, with their paths. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Filter } from "#schemas/query/common.ts";
+import type { Filter } from "#schemas/query/filter.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import { checkFilters } from "./check-filters.ts";
 import { filtersSql } from "./filters.ts";

@@ -7,7 +7,7 @@
 //    compares with text, byte by byte (ISO dates sort rightly).
 //  - contains, not_contains ignore case; starts_with does not.
 //  - A property that is missing matches neq, not_in, not_contains and is_not_set, and nothing else.
-import type { Filter, FilterScalar, PropertyFilter } from "#schemas/query/common.ts";
+import type { Filter, FilterScalar, PropertyFilter } from "#schemas/query/filter.ts";
 import type { Parameters } from "./parameters.ts";
 import { propertySql, type PropertySql } from "./property.ts";
 

@@ -2,7 +2,7 @@
 import { type Static, type TSchema } from "@sinclair/typebox";
 import { TypeCompiler, ValueErrorType, type ValueError } from "@sinclair/typebox/compiler";
 import { MillraceError } from "../errors.ts";
-import { queryLimits } from "./common.ts";
+import { queryLimits } from "./limits.ts";
 
 export interface FieldProblem {
   /** `series[0].math`; empty for the query itself. */
@@ -76,7 +76,7 @@ function literalsOf(schema: TSchema): string[] | undefined {
   return literals?.every((literal) => typeof literal === "string") ? (literals as string[]) : undefined;
 }
 
-/** Which variant of the filter union was meant: the order of `Filter` in common.ts. */
+/** Which variant of the filter union was meant: the order of `Filter` in filter.ts. */
 function filterVariant(value: unknown): number | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if ("or" in value) return 2;

@@ -1,6 +1,7 @@
 // GET /v1/export/events: the query string.
 import { Type, type Static } from "@sinclair/typebox";
-import { oneOf, queryLimits } from "./common.ts";
+import { queryLimits } from "./limits.ts";
+import { oneOf } from "./one-of.ts";
 
 export const exportFormats = ["ndjson", "csv", "parquet"] as const;
 export type ExportFormat = (typeof exportFormats)[number];

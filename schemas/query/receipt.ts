@@ -1,7 +1,7 @@
 // GET /v1/events/{event_id}: what became of an event.
 import { Type, type Static } from "@sinclair/typebox";
 import { eventLimits } from "../events/event.ts";
-import { oneOf } from "./common.ts";
+import { oneOf } from "./one-of.ts";
 
 export const ReceiptQuery = Type.Object(
   { event_id: Type.String({ minLength: 1, maxLength: eventLimits.idLengthMax }) },

@@ -1,6 +1,10 @@
 // POST /v1/query/trends: values over time, several series, broken down by a property.
 import { Type, type Static } from "@sinclair/typebox";
-import { Filters, intervals, Meta, oneOf, PropertyName, queryLimits, rangeFields } from "./common.ts";
+import { Filters, PropertyName } from "./filter.ts";
+import { queryLimits } from "./limits.ts";
+import { Meta } from "./meta.ts";
+import { oneOf } from "./one-of.ts";
+import { intervals, rangeFields } from "./range.ts";
 
 const strict = { additionalProperties: false } as const;
 

@@ -1,6 +1,6 @@
 // The query string of an export, checked and with defaults.
 import { compileCheck } from "#schemas/query/check.ts";
-import { Filters, type Filter } from "#schemas/query/common.ts";
+import { Filters, type Filter } from "#schemas/query/filter.ts";
 import { ExportEventsParameters, type ExportFormat } from "#schemas/query/export.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import { checkFilters } from "../../sql/check-filters.ts";

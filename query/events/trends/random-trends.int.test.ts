@@ -1,7 +1,7 @@
 // Random events and random queries: every plan that can answer a query agrees with the naive reference.
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { filterOperators, type Filter, type FilterScalar } from "#schemas/query/common.ts";
+import { filterOperators, type Filter, type FilterScalar } from "#schemas/query/filter.ts";
 import { breakdownNone, breakdownOther, trendMaths, type TrendsQuery } from "#schemas/query/trends.ts";
 import { ReadOnlySettings } from "../../store/read-only.ts";
 import { createTestDatabase, storeTime, type TestDatabase } from "../../testing/test-database.ts";

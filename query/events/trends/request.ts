@@ -1,6 +1,7 @@
 // A trends query with every default filled in and every rule beyond its shape checked; nothing is asked of a store.
 import { compileCheck, invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
-import { queryLimits, type Filter } from "#schemas/query/common.ts";
+import type { Filter } from "#schemas/query/filter.ts";
+import { queryLimits } from "#schemas/query/limits.ts";
 import { propertyMaths, TrendsQuery, type TrendMath } from "#schemas/query/trends.ts";
 import { checkFilters, checkProperty } from "../../sql/check-filters.ts";
 import { buildBuckets, type Buckets } from "../../time/buckets.ts";

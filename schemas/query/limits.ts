@@ -1,0 +1,17 @@
+// Bounds of every query, in one place.
+
+/** Bounds of every query; also stated in the public contract. */
+export const queryLimits = {
+  bodyBytesMax: 256 * 1024,
+  filterDepthMax: 10,
+  filtersMax: 100,
+  filterValuesMax: 1000,
+  seriesMax: 26,
+  breakdownLimitMax: 1000,
+  /** Of one series over one period. */
+  bucketsMax: 10_000,
+  /** Values of the answer: buckets times series times periods times breakdown values. */
+  pointsMax: 100_000,
+  nameLengthMax: 200,
+  textLengthMax: 1000,
+} as const;
