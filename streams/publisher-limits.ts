@@ -9,11 +9,11 @@ export interface PublisherLimits {
   /**
    * A block that is not full leaves only while fewer blocks are in flight. The log writes one block after the
    * other, so more in flight make none of them faster, only smaller: requests a block at 256 connections were
-   * 65, 52 and 37 with one, two and three in flight (4 partitions), and 20 with one for each of 8 partitions.
-   * Default: a quarter of the partitions, because an event waits for one round over all of them.
+   * 65, 52 and 37 with one, two and three in flight (4 partitions); 42, 33 and 17 with one, two and eight (8).
+   * Default: one for every eight partitions, because an event waits for one round over all of them.
    */
   gatherInFlightMax: number;
-  /** Bytes in open, queued and unconfirmed blocks together; `hasRoom` is false past it. */
+  /** Bytes in open, queued and unconfirmed blocks together; past it `refusal` answers. */
   pendingBytesMax: number;
   /** Requests whose block is not confirmed after this time fail. */
   deadlineMs: number;

@@ -62,7 +62,7 @@ export class Publisher {
     this.#log = options.log;
     this.#limits = {
       ...publisherLimits,
-      gatherInFlightMax: Math.ceil(options.partitions / 4),
+      gatherInFlightMax: Math.ceil(options.partitions / 8),
       ...options.limits,
     };
     this.#observer = options.observer;
