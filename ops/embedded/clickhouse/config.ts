@@ -15,6 +15,15 @@ export const MEMORY_BYTES_DEFAULT = 2 * 1024 ** 3;
 /** Below this the server cannot merge and answer at the same time. */
 export const MEMORY_BYTES_MIN = 512 * 1024 ** 2;
 
+/** What the owner may create: engines that stay inside the data directory and the cluster. */
+const TABLE_ENGINES = [
+  ...["", "Replacing", "Summing", "Aggregating", "Collapsing", "VersionedCollapsing"].map(
+    (kind) => `${kind}MergeTree`,
+  ),
+  ...["Memory", "Null", "Set", "Join", "Log", "TinyLog", "StripeLog"],
+  ...["Buffer", "Dictionary", "Distributed", "Merge"],
+];
+
 export type RemoteShard = { host: string; tcpPort: number; user: string; password: string };
 /** Cluster name ▸ its shards, one replica each; credentials stay in the server's own file. */
 export type RemoteServers = Record<string, RemoteShard[]>;
@@ -136,11 +145,11 @@ export function buildUsersXml(users: { owner: string; reader: string; memoryByte
         "GRANT READ ON FILE",
         "GRANT INSERT ON _table_function.*",
       ]),
-      // No READ or WRITE on FILE, URL, S3: the engine would let them reach every file this process can.
+      // No READ or WRITE on FILE, URL, S3, and no such table: the engine would reach every file this process can.
       user(OWNER, sha256Tag(users.owner), "owner", "unlimited", [
         `GRANT ALL ON ${DATABASE}.*`,
         "GRANT SELECT, SHOW ON system.*",
-        "GRANT TABLE ENGINE ON *",
+        ...TABLE_ENGINES.map((engine) => `GRANT TABLE ENGINE ON ${engine}`),
         "GRANT CREATE TEMPORARY TABLE, KILL QUERY, SYSTEM, REMOTE, CLUSTER ON *.*",
       ]),
       user(READER, sha256Tag(users.reader), "reader", "unlimited", [

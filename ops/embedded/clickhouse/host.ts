@@ -14,9 +14,10 @@ import { settleParts } from "./settle-parts.ts";
 /** A predecessor whose parent died needs this long to finish its queries and close its tables. */
 const LOCK_WAIT_MS_MAX = 30_000;
 const LOCK_RETRY_MS = 50;
-/** Ctrl-D. */
+/** Ctrl-D, for the first 50 s of a start, and then from the stop on; a terminal takes 4,096 unread characters. */
 const END_OF_INPUT = "\x04";
-const END_OF_INPUT_MS = 20;
+const TYPE_MS = 50;
+const TYPED_MAX = 1_000;
 
 const [directory, httpPort, tcpPort] = process.argv.slice(2);
 if (directory === undefined || httpPort === undefined) {
@@ -52,6 +53,14 @@ if (terminal === undefined) {
   process.stderr.write("No pseudo-terminal to be had: a client that breaks off may end the server.\n");
 } else {
   duplicate(terminal.terminal, 0);
+  // Ends the prompt that an interactive engine shows after its statements, also after one that failed. What is typed
+  // before the prompt is there may be lost, so it is typed again and again; while it waits, nobody reads.
+  let typed = 0;
+  setInterval(() => {
+    if (typed >= TYPED_MAX && !closing) return;
+    typed += 1;
+    writeSync(terminal.controller, END_OF_INPUT);
+  }, TYPE_MS);
 }
 
 let closing = false;
@@ -90,9 +99,6 @@ function close(): void {
   if (closing) return;
   closing = true;
   closeSync(wait.write);
-  if (terminal === undefined) return;
-  // Ends the prompt that an interactive engine shows after its statements; it drops what was typed too early.
-  setInterval(() => writeSync(terminal.controller, END_OF_INPUT), END_OF_INPUT_MS);
 }
 
 /** Holds the directory for the life of this process: settling parts under a running server would lose data. */

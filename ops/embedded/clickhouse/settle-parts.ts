@@ -74,13 +74,15 @@ function settleTable(table: {
     logs.map(({ records }) => records),
     readdirSync(directory),
   );
-  for (const { name, records, damaged } of logs) {
+  const changed = logs.filter(
+    ({ records, damaged }) => damaged > 0 || records.some((each) => untrue.has(each)),
+  );
+  for (const { name, records, damaged } of changed) {
     const kept = records.filter((record) => !untrue.has(record));
-    if (kept.length === records.length && damaged === 0) continue;
     replaceFile(join(logDirectory, name), buildLog(kept), draft);
     report.damaged += damaged;
   }
-  syncDirectory(logDirectory);
+  if (changed.length > 0) syncDirectory(logDirectory);
   for (const { part } of untrue) report.forgotten.push({ table: basename(directory), part });
 }
 
