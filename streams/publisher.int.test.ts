@@ -176,6 +176,10 @@ test("an unreachable log fails requests at the deadline, wherever they wait", as
   // Stopped, not killed: the connection stays and nothing answers.
   process.kill(servers.pids.nats as number, "SIGSTOP");
   try {
+    // Its threads stop one after another; one that still runs could confirm the first block.
+    await new Promise((resolve) => {
+      setTimeout(resolve, 200);
+    });
     const started = performance.now();
     const outcomes = await Promise.all([
       append(publisher, [[0, buildEvent("a")]]),
