@@ -111,8 +111,10 @@ function readCall(message: Msg, signal: AbortSignal): Call {
 }
 
 function toCoded(error: unknown, log: Logger, method: string): MillraceError {
-  if (error instanceof MillraceError) return error;
+  if (error instanceof MillraceError && error.code !== "INTERNAL") return error;
+  // Our own failure: the caller learns only that, the log has what it was.
   log.error({ err: error, method }, "service method failed");
+  if (error instanceof MillraceError) return error;
   return new MillraceError("INTERNAL", { cause: error });
 }
 

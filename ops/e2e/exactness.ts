@@ -8,15 +8,24 @@ interface TrendsAnswer {
   meta: { exact: boolean };
 }
 
+const triesMax = 20;
+
 export async function queryTrends(installation: Installation, body: object): Promise<TrendsAnswer> {
-  const response = await fetch(`${installation.url}/v1/query/trends`, {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${installation.keys.read}` },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(`trends answered ${response.status}: ${text}`);
-  return JSON.parse(text) as TrendsAnswer;
+  for (let tries = 1; ; tries += 1) {
+    const response = await fetch(`${installation.url}/v1/query/trends`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${installation.keys.read}` },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (response.status === 200) return JSON.parse(text) as TrendsAnswer;
+    // A store that is just coming back is said so, with the time to wait: a client asks again then.
+    const retryAfterSeconds = Number(response.headers.get("retry-after"));
+    if (response.status !== 503 || !(retryAfterSeconds > 0) || tries === triesMax) {
+      throw new Error(`trends answered ${response.status}: ${text}\n${installation.readLog("query-1")}`);
+    }
+    await sleep(retryAfterSeconds * 1000);
+  }
 }
 
 /** Waits until `total` events are visible; the promise is 5 s, so a longer wait is the caller's failure. */

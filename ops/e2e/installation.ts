@@ -63,6 +63,17 @@ export class Installation {
     return this.#output;
   }
 
+  /** The latest errors and warnings in a part's log. */
+  readLog(part: string): string {
+    const path = join(this.dataDir, "logs", `${part}.log`);
+    if (!existsSync(path)) return `${path} is not there`;
+    const lines = readFileSync(path, "utf8").split("\n");
+    return lines
+      .filter((line) => /"level":[4-6]0/.test(line))
+      .slice(-5)
+      .join("\n");
+  }
+
   /** True while the process that `npm start` made is alive. */
   get running(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
