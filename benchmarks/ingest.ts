@@ -12,9 +12,9 @@ import { readConfig } from "#ops/runtime/config.ts";
 import { createLogger } from "#ops/runtime/log.ts";
 import { connectNats } from "#streams/connect.ts";
 import { serve } from "#streams/services.ts";
-import { measure, startServer, type Case, type MeasuredCase } from "./ingest-cases.ts";
-import { writeResults } from "./ingest-results.ts";
-import { bareSubject, type ServerKind } from "./ingest-servers.ts";
+import { measure, startServer, type Case, type MeasuredCase } from "./harness/ingest-cases.ts";
+import { writeResults } from "./harness/ingest-results.ts";
+import { bareSubject, type ServerKind } from "./harness/ingest-servers.ts";
 
 const { values } = parseArgs({
   options: {

@@ -143,7 +143,8 @@ export const configTable = {
     default: "50000000",
     min: 1000,
     max: 1_000_000_000,
-    description: "Event ids remembered to drop repeats, over all partitions; at least half of it is always kept.",
+    description:
+      "Event ids remembered to drop repeats, over all partitions; at least half of it is always kept.",
   },
   MILLRACE_DEDUPE_DAYS: {
     kind: "integer",

@@ -1,8 +1,7 @@
 // The ingestion benchmark's table, on the screen and in benchmarks/results/.
-import { mkdir, writeFile } from "node:fs/promises";
-import { availableParallelism, cpus } from "node:os";
 import type { Case, MeasuredCase } from "./ingest-cases.ts";
 import type { ServerKind } from "./ingest-servers.ts";
+import { writeResult } from "./write-result.ts";
 
 interface CaseResult {
   case: Case;
@@ -42,20 +41,17 @@ export async function writeResults(options: {
   partitions: string;
   write: boolean;
 }): Promise<void> {
-  const table = buildTable(options.results);
-  console.log(`\n${table}`);
-  if (!options.write) return;
-  const machine = `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}`;
-  const date = new Date().toISOString().slice(0, 10);
-  const folder = new URL("results/", import.meta.url);
-  await mkdir(folder, { recursive: true });
-  const head =
-    `# Ingestion, ${date}\n\n${machine}; load generator on the same machine; nats-server synced on every write; ` +
-    `${options.partitions} partitions; median of ${options.results[0]?.runs.length ?? 0} interleaved runs of ` +
-    `${options.seconds} s each.\n\n`;
-  await writeFile(new URL(`ingest-${date}.md`, folder), `${head}${table}\n`);
-  await writeFile(
-    new URL(`ingest-${date}.json`, folder),
-    `${JSON.stringify({ date, machine, ...options }, null, 2)}\n`,
-  );
+  const { results, seconds, partitions, write } = options;
+  const table = buildTable(results);
+  if (!write) {
+    console.log(`\n${table}`);
+    return;
+  }
+  const rounds = results[0]?.runs.length ?? 0;
+  await writeResult({
+    name: "ingest",
+    options: { seconds, rounds, partitions: Number(partitions), log: "nats-server synced on every write" },
+    result: { results },
+    table: `Median of ${rounds} interleaved runs each.\n\n${table}`,
+  });
 }

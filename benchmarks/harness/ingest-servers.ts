@@ -8,7 +8,7 @@ import { createLogger } from "#ops/runtime/log.ts";
 import { BlockWriter } from "#schemas/events/block.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import { connectNats } from "#streams/connect.ts";
-import { start } from "../ingest/main.ts";
+import { start } from "#ingest/main.ts";
 
 export type ServerKind = "bare-http" | "bare-group-commit" | "product";
 
