@@ -8,6 +8,21 @@ const readMs = 500;
 /** The status of a process that was not heard for this long says nothing about now. */
 const statusAgeMsMax = 30_000;
 const retrySecondsMax = 60;
+/** Without a worker that says how far behind it is, nothing is slowed. */
+const paceStatusAgeMsMax = 3_000;
+/**
+ * Answers are slowed when events wait longer than this to be stored, by so much for every second more. Senders in
+ * a closed loop then settle at what the workers store (measured: 114,000 events/s with the store 3 s behind
+ * instead of 150,000 acknowledged and ever further behind), and events stay visible within 5 s.
+ */
+const paceFromLagMs = 2_000;
+const paceMsPerSecond = 50;
+const paceMsMax = 300;
+
+/** How long confirmations are held back while the oldest event that is not stored is `lagMs` old. */
+export function decidePaceMs(lagMs: number): number {
+  return Math.min(paceMsMax, Math.max(0, Math.round(((lagMs - paceFromLagMs) / 1000) * paceMsPerSecond)));
+}
 
 export class Admission {
   readonly #publisher: Publisher;
@@ -42,13 +57,16 @@ export class Admission {
 
   #readLag(): void {
     const pendingOf = new Map<number, number>();
+    let lagMs = 0;
     for (const entry of this.#board.entries("workers")) {
       if (entry.ageMs > statusAgeMsMax) continue;
       const { partitions } = entry.status as WorkersStatus;
-      for (const { partition, pendingEvents } of partitions ?? []) {
+      for (const { partition, pendingEvents, lagMs: partitionLagMs } of partitions ?? []) {
+        if (entry.ageMs <= paceStatusAgeMsMax) lagMs = Math.max(lagMs, partitionLagMs);
         pendingOf.set(partition, Math.max(pendingOf.get(partition) ?? 0, pendingEvents));
       }
     }
+    this.#publisher.pace(decidePaceMs(lagMs));
     let pending = 0;
     for (const events of pendingOf.values()) pending += events;
     const nowMs = Date.now();

@@ -258,7 +258,7 @@ test("ready says what is missing, and becomes ready", async () => {
 });
 
 test("while the workers are too far behind, events are refused before their body", async () => {
-  const lag = { pendingEvents: 5_000 };
+  const lag = { pendingEvents: 5_000, lagMs: 0 };
   const workers = publishStatus(edge.connection, {
     tier: "workers",
     instance: "t2",

@@ -138,6 +138,21 @@ test("a block is closed when it is full, and a request waits for all its blocks"
   await publisher.stop();
 });
 
+test("a pace holds confirmations back, and a stop waits for those that are held", async () => {
+  const publisher = open();
+  publisher.pace(200);
+  let isTold = false;
+  const held = append(publisher, [[0, buildEvent("held")]]).then((failure) => {
+    isTold = true;
+    return failure;
+  });
+  await expect.poll(async () => (await readBlocks()).length).toBe(1);
+  expect(isTold).toBe(false);
+  await publisher.stop();
+  expect(isTold).toBe(true);
+  expect(await held).toBeUndefined();
+});
+
 test("refuses past the bound of pending bytes, and takes again when they are stored", async () => {
   const publisher = open({ pendingBytesMax: 1_000 });
   expect(publisher.refusal(900)).toBeUndefined();

@@ -49,6 +49,9 @@ export class Publisher {
   #disconnectedAtMs = 0;
   #fullUntilMs = 0;
   #stopped = false;
+  #paceMs = 0;
+  /** Stored blocks whose requests are not told yet, because of the pace. */
+  #paced = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: {
@@ -123,6 +126,14 @@ export class Publisher {
       this.#full.push(block);
     }
     this.#scheduleFlush();
+  }
+
+  /**
+   * Holds every confirmation back for `ms`, so that senders who wait for their answers send no faster than the
+   * workers store. Nothing is refused for it; 0 ends it.
+   */
+  pace(ms: number): void {
+    this.#paceMs = ms;
   }
 
   /** Publishes what is open, waits until everything is settled; `append` must not be called any more. */
@@ -224,7 +235,15 @@ export class Publisher {
 
   #settle(block: Block, failure: MillraceError | undefined): void {
     if (!this.#inFlight.delete(block.token)) return;
-    this.#finish(block, failure);
+    if (this.#paceMs === 0 || this.#stopped || failure !== undefined) {
+      this.#finish(block, failure);
+    } else {
+      this.#paced += 1;
+      setTimeout(() => {
+        this.#paced -= 1;
+        this.#finish(block, undefined);
+      }, this.#paceMs);
+    }
     if (this.#open.length > 0 || this.#full.length > 0) this.#scheduleFlush();
   }
 
@@ -240,7 +259,9 @@ export class Publisher {
   }
 
   #isIdle(): boolean {
-    return this.#inFlight.size === 0 && this.#open.length === 0 && this.#full.length === 0;
+    return (
+      this.#inFlight.size === 0 && this.#open.length === 0 && this.#full.length === 0 && this.#paced === 0
+    );
   }
 
   /** Fails what waited too long, wherever it waits, and repeats what the log did not confirm. */

@@ -16,6 +16,8 @@ export interface WorkersStatus {
     pendingBlocks: number;
     /** Estimated from the blocks' recent average. */
     pendingEvents: number;
+    /** Age of the oldest block that is not stored yet; 0 when all are. */
+    lagMs: number;
   }[];
   eventsStored: number;
   duplicates: number;

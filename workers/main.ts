@@ -52,7 +52,14 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     await store.ensureDefault(configuredKeys(config));
     const retention = new RetentionCache(store, log);
     releasers.add("retention", () => retention.stop());
-    const projects = serveProjects({ connection, store, clickhouse, postgres, log });
+    const projects = serveProjects({
+      connection,
+      store,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      postgres,
+      log,
+    });
     releasers.add("projects", () => projects.stop());
 
     const leases = new PartitionLeases({ postgres, instance, partitions, logId });

@@ -58,6 +58,8 @@ export interface ActorProgress {
   committedAt: string | null;
   pendingBlocks: number;
   pendingEvents: number;
+  /** Age of the oldest block that is not stored yet; 0 when all are. */
+  lagMs: number;
 }
 
 export class PartitionActor {
@@ -76,6 +78,8 @@ export class PartitionActor {
   #committedSequence = 0;
   #committedAt: string | null = null;
   #eventsPerBlock = 1;
+  /** When the log took the oldest block of the batch under way; undefined between batches. */
+  #underWaySinceMs: number | undefined;
   #finished: Promise<void> | undefined;
 
   constructor(lease: Lease, options: ActorOptions) {
@@ -110,12 +114,14 @@ export class PartitionActor {
 
   get progress(): ActorProgress {
     const pendingBlocks = this.#reader?.pendingBlocks ?? 0;
+    const oldestAtMs = this.#underWaySinceMs ?? this.#reader?.oldestStoredAtMs;
     return {
       partition: this.partition,
       committedSequence: this.#committedSequence,
       committedAt: this.#committedAt,
       pendingBlocks,
       pendingEvents: Math.round(pendingBlocks * this.#eventsPerBlock),
+      lagMs: oldestAtMs === undefined ? 0 : Math.max(0, Date.now() - oldestAtMs),
     };
   }
 
@@ -229,6 +235,7 @@ export class PartitionActor {
 
   async #storeOnce(blocks: BlockMessage[], intent: OpenIntent): Promise<void> {
     const { clickhouse, metrics } = this.#options;
+    this.#underWaySinceMs = blocks[0]?.storedAtMs;
     const output = await this.#process(blocks);
     this.#lost.signal.throwIfAborted();
     await buryBlocks(this.#options.connection, blocks, output.dead, this.partition);
@@ -254,6 +261,7 @@ export class PartitionActor {
 
     this.#committedSequence = Math.max(this.#committedSequence, intent.to);
     this.#committedAt = new Date().toISOString();
+    this.#underWaySinceMs = undefined;
     this.#marks = output.marks;
     this.#useNumbers(output.marks);
     this.#eventsPerBlock = output.events / blocks.length;

@@ -78,6 +78,9 @@ async function insert(
           insert_deduplication_token: token,
           async_insert: 0,
           deduplicate_blocks_in_dependent_materialized_views: 1,
+          // In a cluster `events` spreads the block over the shards: answered when all of them have stored it, under
+          // the same token. Without this the rows would wait in the asked server's own queue. Nothing elsewhere.
+          distributed_foreground_insert: 1,
           // One block, one part per month: parallel parsing or squashing would split or join blocks.
           input_format_parallel_parsing: 0,
           max_insert_block_size: "1000000",

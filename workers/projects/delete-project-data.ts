@@ -1,16 +1,25 @@
 // Removes everything the stores hold of a deleted project.
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { renderForCluster } from "#schemas/clickhouse/render-for-cluster.ts";
 
 const tables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day", "event_outcomes"] as const;
 
+/** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */
+export function buildDeletions(cluster: string | undefined): string[] {
+  return tables.flatMap((table) => {
+    const statement = `ALTER TABLE ${table} DELETE WHERE project_id = {project:UInt32}`;
+    return cluster === undefined ? [statement] : renderForCluster(statement, cluster);
+  });
+}
+
 export async function deleteProjectData(
-  stores: { clickhouse: ClickHouse; postgres: Postgres },
+  stores: { clickhouse: ClickHouse; clickhouseCluster: string | undefined; postgres: Postgres },
   projectId: number,
 ): Promise<void> {
-  for (const table of tables) {
+  for (const query of buildDeletions(stores.clickhouseCluster)) {
     await stores.clickhouse.command({
-      query: `ALTER TABLE ${table} DELETE WHERE project_id = {project:UInt32}`,
+      query,
       query_params: { project: projectId },
       clickhouse_settings: { mutations_sync: "1" },
     });

@@ -66,6 +66,7 @@ export function serveProjects(options: {
   connection: NatsConnection;
   store: ProjectStore;
   clickhouse: ClickHouse;
+  clickhouseCluster: string | undefined;
   postgres: Postgres;
   log: Logger;
 }): { stop(): Promise<void> } {
