@@ -1,4 +1,5 @@
 // Opens both stores and brings them up to date. Called before the tiers start, and by the command `migrate`.
+import { onClusterSql } from "#schemas/clickhouse/render-for-cluster.ts";
 import { createClickHouse } from "../runtime/clickhouse.ts";
 import { migrate } from "../runtime/migrate.ts";
 import { createPostgres } from "../runtime/postgres.ts";
@@ -39,11 +40,12 @@ async function ensureClickHouseDatabase(url: string, cluster: string | undefined
         query_params: { name: database },
       })
       .then((result) => result.json<{ name: string }>());
-    if (data.length > 0) return;
-    const where = cluster === undefined ? "" : " ON CLUSTER {cluster:Identifier}";
+    // That this server has it does not say that the cluster's others do.
+    if (data.length > 0 && cluster === undefined) return;
+    const where = cluster === undefined ? "" : ` ${onClusterSql(cluster)}`;
     await client.command({
       query: `CREATE DATABASE IF NOT EXISTS {name:Identifier}${where}`,
-      query_params: { name: database, ...(cluster === undefined ? {} : { cluster }) },
+      query_params: { name: database },
     });
   } finally {
     await client.close();

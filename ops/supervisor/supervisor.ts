@@ -183,7 +183,8 @@ class Installation {
     this.#isStopping = true;
     const deadline = Date.now() + killAfterMs;
     endRunningCommands();
-    await this.#lock?.announceStop();
+    // Only told to those who wait for the data directory; a full disk or a removed one must not stop the stop.
+    await this.#lock?.announceStop().catch(() => {});
     const left = (): number => Math.max(0, deadline - Date.now());
     await stopGroup(this.#edge, Math.min(edgeDrainMsMax, left()));
     await stopGroup(this.#inner, Math.max(0, left() - serversMs));
