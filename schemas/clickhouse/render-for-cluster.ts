@@ -27,7 +27,7 @@ const columnChange = /\b(ADD|DROP|MODIFY|RENAME|COMMENT)\s+COLUMN\b/i;
  */
 export function renderForCluster(statement: string, cluster: string): string[] {
   const sql = stripLeadingComments(statement);
-  const onCluster = `ON CLUSTER ${quote(cluster)}`;
+  const onCluster = onClusterSql(cluster);
 
   const table = createTable.exec(sql);
   if (table !== null) return renderTable(sql, table, cluster, onCluster);
@@ -70,6 +70,11 @@ export function renderForCluster(statement: string, cluster: string): string[] {
   }
 
   throw new Error(`This statement cannot be rendered for a cluster: ${sql.slice(0, 80)}`);
+}
+
+/** The name as a literal: a query parameter is a syntax error in this place. */
+export function onClusterSql(cluster: string): string {
+  return `ON CLUSTER ${quote(cluster)}`;
 }
 
 function renderTable(sql: string, match: RegExpExecArray, cluster: string, onCluster: string): string[] {
