@@ -9,7 +9,7 @@ function checkScope(resolved: ResolvedKey | null, scope: KeyScope): ResolvedKey 
   if (resolved === null) throw new MillraceError("UNAUTHORIZED");
   if (resolved.scope !== scope) {
     throw new MillraceError("FORBIDDEN", {
-      message: `This needs a ${scope} key; the key that was sent is a ${resolved.scope} key.`,
+      message: `This needs a key of scope ${scope}; the key that was sent has scope ${resolved.scope}.`,
     });
   }
   return resolved;
