@@ -157,32 +157,38 @@ describe(`the tables of a cluster (seed ${seed})`, () => {
     await expect(direct).rejects.toThrow("Distributed");
   });
 
-  it("hold what one server holds, also when batches are repeated and a shard is killed meanwhile", async () => {
-    const [first, second] = spread;
-    for (const batch of drawBatches(random, { batches, rows: batchRows })) {
-      const { sequence } = batch;
-      await store(plain, batch);
-      if (sequence === batchOfTheKill) {
-        await two.shards[1].kill();
-        const stored = store(first, batch);
-        // The living shard takes its rows, so the batch is stored by half when the dead one comes back.
-        await expect
-          .poll(() => lines(first, `SELECT count() > 0 FROM events_local WHERE log_sequence = ${sequence}`))
-          .toEqual(["1"]);
-        await two.restart(two.shards[1]);
-        await stored;
-      } else {
-        await store(sequence % 2 === 0 ? first : second, batch);
+  it(
+    "hold what one server holds, also when batches are repeated and a shard is killed meanwhile",
+    { timeout: 60_000 },
+    async () => {
+      const [first, second] = spread;
+      for (const batch of drawBatches(random, { batches, rows: batchRows })) {
+        const { sequence } = batch;
+        await store(plain, batch);
+        if (sequence === batchOfTheKill) {
+          await two.shards[1].kill();
+          const stored = store(first, batch);
+          // The living shard takes its rows, so the batch is stored by half when the dead one comes back.
+          await expect
+            .poll(() => lines(first, `SELECT count() > 0 FROM events_local WHERE log_sequence = ${sequence}`))
+            .toEqual(["1"]);
+          // No answer, rather than one of half the rows.
+          await expect(lines(first, "SELECT count() FROM events")).rejects.toThrow();
+          await two.restart(two.shards[1]);
+          await stored;
+        } else {
+          await store(sequence % 2 === 0 ? first : second, batch);
+        }
+        // As after a crash of the worker, which may come back to the other server.
+        if (sequence % 3 !== 0) await store(sequence % 3 === 1 ? first : second, batch);
+        if (sequence % 4 === 0) await store(plain, batch);
       }
-      // As after a crash of the worker, which may come back to the other server.
-      if (sequence % 3 !== 0) await store(sequence % 3 === 1 ? first : second, batch);
-      if (sequence % 4 === 0) await store(plain, batch);
-    }
-    expect(await lines(plain, `SELECT count() FROM events WHERE log_sequence <= ${batches}`)).toEqual([
-      String(batches * batchRows),
-    ]);
-    await expectEqualContents();
-  });
+      expect(await lines(plain, `SELECT count() FROM events WHERE log_sequence <= ${batches}`)).toEqual([
+        String(batches * batchRows),
+      ]);
+      await expectEqualContents();
+    },
+  );
 
   it("keep every user on one shard", async () => {
     for (const table of ["events", "steps"]) {
@@ -291,7 +297,11 @@ async function createUserNumbers(serverUrl: string): Promise<string> {
   const run = async (connectionString: string, sql: string): Promise<void> => {
     const client = new pg.Client({ connectionString });
     await client.connect();
-    await client.query(sql).finally(() => client.end());
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
   };
   await run(serverUrl, `CREATE DATABASE ${url.pathname.slice(1)}`);
   await run(url.href, await readFile(userNumbersMigration, "utf8"));
