@@ -16,11 +16,16 @@ export interface TestBatch {
 }
 
 /**
- * Numbered from 1. Every month is a part of its own in the tables: two batches share a stretch of time, so that they
- * meet in the rollups' buckets, and all together do not cost a minute of syncing.
+ * Numbered from 1. Every month is a part of its own in the tables, all before 2010 are one, and each is synced: so
+ * events are of 2026 or before 2010, and only two batches share a stretch of time and meet in the rollups' buckets.
  */
 export function drawBatches(random: RandomTrends, shape: { batches: number; rows: number }): TestBatch[] {
-  const events = Array.from({ length: shape.batches * shape.rows }, () => random.event());
+  const events: ReferenceEvent[] = [];
+  while (events.length < shape.batches * shape.rows) {
+    const event = random.event();
+    const year = new Date(event.timestampMs).getUTCFullYear();
+    if (year < 2010 || year === 2026) events.push(event);
+  }
   events.sort((left, right) => left.timestampMs - right.timestampMs);
   return Array.from({ length: shape.batches }, (_, batch) => {
     const from = Math.floor(batch / 2) * 2 * shape.rows;
