@@ -1,10 +1,11 @@
-// Writes the references that repeat what code declares: `npm run docs` after changing the table of settings or the
-// catalogue of errors. The test beside this file fails while a page and its source differ.
+// Writes what repeats what code declares: `npm run docs` after changing the table of settings, the catalogue of
+// errors or the dashboard. The test beside this file fails while a page and its source differ.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { errorCatalogue } from "#schemas/errors.ts";
+import { buildOverview } from "#grafana/overview.ts";
 import { configTable } from "../runtime/config.ts";
 import { projectRoot } from "./project-files.ts";
 
@@ -15,6 +16,10 @@ type Setting = (typeof configTable)[keyof typeof configTable];
 export const generatedPages: readonly GeneratedPage[] = [
   { path: "docs/reference/configuration.md", build: buildConfigurationPage },
   { path: "docs/reference/errors.md", build: buildErrorsPage },
+  {
+    path: "grafana/dashboards/overview.json",
+    build: () => `${JSON.stringify(buildOverview(), null, 2)}\n`,
+  },
 ];
 
 const binaryUnits = [
