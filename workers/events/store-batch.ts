@@ -40,26 +40,15 @@ export async function storeBatch(
   options: StoreOptions,
   batch: { token: string; rowsBlock: Uint8Array | undefined; outcomesBlock: Uint8Array | undefined },
 ): Promise<void> {
-  if (batch.rowsBlock) await insert(options, "events", eventsColumns, "Native", batch.rowsBlock, batch.token);
+  if (batch.rowsBlock) await insert(options, "events", "Native", batch.rowsBlock, batch.token);
   if (batch.outcomesBlock) {
-    await insert(
-      options,
-      "event_outcomes",
-      "",
-      "JSONEachRow",
-      batch.outcomesBlock,
-      `${batch.token}-outcomes`,
-    );
+    await insert(options, "event_outcomes", "JSONEachRow", batch.outcomesBlock, `${batch.token}-outcomes`);
   }
 }
-
-/** Empty: the block names its columns itself. */
-const eventsColumns = "";
 
 async function insert(
   options: StoreOptions,
   table: "events" | "event_outcomes",
-  columns: string,
   format: "Native" | "JSONEachRow",
   block: Uint8Array,
   token: string,
@@ -70,7 +59,7 @@ async function insert(
     options.signal.throwIfAborted();
     try {
       const result = await options.clickhouse.exec({
-        query: `INSERT INTO ${table} ${columns} FORMAT ${format}`,
+        query: `INSERT INTO ${table} FORMAT ${format}`,
         values: Readable.from([Buffer.from(block.buffer, block.byteOffset, block.byteLength)], {
           objectMode: false,
         }),
