@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { buildOpenApi } from "#schemas/openapi.ts";
-import { operations } from "#schemas/openapi-operations.ts";
+import { buildOpenApi } from "#schemas/operations/openapi.ts";
+import { operations } from "#schemas/operations/operations.ts";
 import { createRoutes, type RouteParts } from "./routes.ts";
 import { buildDocsPage } from "./system/docs-page.ts";
 

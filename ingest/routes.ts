@@ -1,6 +1,8 @@
-// Every route of the edge in one table: method, path, what answers. Scopes and contracts of the same routes stand in
-// schemas/openapi-operations.ts; a test holds both tables equal.
+// Every route of the edge in one table: what the edge answers by itself, and what a service answers. Contracts,
+// scopes and services of the routes stand in schemas/operations/.
 import { MillraceError } from "#schemas/errors.ts";
+import type { Operation } from "#schemas/operations/operation.ts";
+import { operations } from "#schemas/operations/operations.ts";
 import { createReceiveEvents, type ReceiveEventsOptions } from "./events/receive-events.ts";
 import type { Exchange, RouteTraits } from "./server/exchange.ts";
 import type { Handler, ServerRoute } from "./server.ts";
@@ -8,19 +10,8 @@ import { createDescription } from "./system/describe-interface.ts";
 import {
   createPassToService,
   createStreamFromService,
-  readQuery,
   type ServiceAccess,
-  type ServiceRoute,
 } from "./system/pass-to-service.ts";
-
-const adminMsMax = 15_000;
-const queryMsMax = 60_000;
-const receiptMsMax = 5_000;
-/** Longest silence of a streamed answer. */
-const streamMsMax = 60_000;
-
-/** Longer headers are cut before they go to a service. */
-const headerLengthMax = 1_000;
 
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
@@ -31,105 +22,44 @@ export interface RouteParts {
   readonly metrics: Handler;
 }
 
-export function createRoutes(parts: RouteParts): ServerRoute[] {
-  const { services } = parts;
-  const service = (route: ServiceRoute): Handler => createPassToService(services, route);
+/** Operations that the edge answers by itself. */
+function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   const { document, page } = createDescription(parts.version);
-  const table: [method: ServerRoute["method"], path: string, handler: Handler, traits?: "cors"][] = [
-    ["POST", "/v1/events", createReceiveEvents(parts.events), "cors"],
-    ["OPTIONS", "/v1/events", answerPreflight, "cors"],
-    [
-      "GET",
-      "/v1/events/:event_id",
-      service({
-        subject: "svc.query.receipt",
-        scope: "read",
-        status: 200,
-        timeoutMs: receiptMsMax,
-        payload: (head) => ({ event_id: head.parameter(0) }),
-      }),
-    ],
-    [
-      "POST",
-      "/v1/query/trends",
-      service({
-        subject: "svc.query.trends",
-        scope: "read",
-        status: 200,
-        timeoutMs: queryMsMax,
-        payload: null,
-      }),
-    ],
-    [
-      "GET",
-      "/v1/export/events",
-      createStreamFromService(services, {
-        subject: "svc.query.export_events",
-        scope: "read",
-        timeoutMs: streamMsMax,
-        payload: (head) => ({
-          ...readQuery(head),
-          accept_encoding: head.header("accept-encoding").slice(0, headerLengthMax),
-        }),
-      }),
-    ],
-    [
-      "POST",
-      "/v1/projects",
-      service({
-        subject: "svc.projects.create",
-        scope: "admin",
-        status: 201,
-        timeoutMs: adminMsMax,
-        payload: null,
-      }),
-    ],
-    [
-      "GET",
-      "/v1/projects",
-      service({
-        subject: "svc.projects.list",
-        scope: "admin",
-        status: 200,
-        timeoutMs: adminMsMax,
-        payload: () => ({}),
-      }),
-    ],
-    [
-      "DELETE",
-      "/v1/projects/:id",
-      service({
-        subject: "svc.projects.delete",
-        scope: "admin",
-        status: 200,
-        timeoutMs: adminMsMax,
-        payload: (head) => ({ id: head.parameter(0) }),
-      }),
-    ],
-    [
-      "GET",
-      "/v1/system",
-      service({
-        subject: "svc.query.system",
-        scope: "admin",
-        status: 200,
-        timeoutMs: adminMsMax,
-        payload: () => ({}),
-      }),
-    ],
-    ["GET", "/metrics", parts.metrics],
-    ["GET", "/healthz", parts.health],
-    ["GET", "/readyz", parts.readiness],
-    ["GET", "/openapi.json", document],
-    ["GET", "/docs", page],
-  ];
-  return table.map(([method, path, handler, traits], index) => ({
-    index,
-    method,
-    path,
-    cors: traits === "cors",
-    handler,
-  }));
+  return {
+    "POST /v1/events": createReceiveEvents(parts.events),
+    "GET /metrics": parts.metrics,
+    "GET /healthz": parts.health,
+    "GET /readyz": parts.readiness,
+    "GET /openapi.json": document,
+    "GET /docs": page,
+  };
+}
+
+/** Any page may send there. */
+const corsPaths: ReadonlySet<string> = new Set(["/v1/events"]);
+
+export function createRoutes(parts: RouteParts): ServerRoute[] {
+  const own = createOwnHandlers(parts);
+  const handlerOf = (operation: Operation): Handler => {
+    const { service } = operation;
+    if (service === undefined) {
+      const handler = own[`${operation.method} ${operation.path}`];
+      if (handler === undefined) throw new Error(`${operation.method} ${operation.path} has no handler`);
+      return handler;
+    }
+    return service.stream === true
+      ? createStreamFromService(parts.services, operation, service)
+      : createPassToService(parts.services, operation, service);
+  };
+  const table: { method: ServerRoute["method"]; path: string; handler: Handler }[] = operations.map(
+    (operation) => ({
+      method: operation.method,
+      path: operation.path.replace(/\{(\w+)\}/g, ":$1"),
+      handler: handlerOf(operation),
+    }),
+  );
+  for (const path of corsPaths) table.push({ method: "OPTIONS", path, handler: answerPreflight });
+  return table.map((route, index) => ({ ...route, index, cors: corsPaths.has(route.path) }));
 }
 
 /** Counted as one route, whatever the address was: metrics have closed sets of labels. */

@@ -7,6 +7,8 @@ export const callHeaders = {
   project: "Millrace-Project",
   scope: "Millrace-Scope",
   traceparent: "traceparent",
+  /** Parameters beside a body: percent-encoded JSON, since headers hold ASCII only. */
+  parameters: "Millrace-Parameters",
   /** Set on a reply that carries an error envelope instead of a result. */
   error: "Millrace-Error",
   /** Kind of a frame of a streamed answer: start, chunk, end. */
@@ -24,12 +26,17 @@ export const streamChunkBytesMax = 256 * 1024;
 /** A stream whose other side is silent for longer than this is over. Callers renew while a reader is slow. */
 export const streamSilenceMsMax = 30_000;
 
+/** Parameters of the path and the query string; a name that was given more than once is a list. */
+export type CallParameters = Readonly<Record<string, string | readonly string[]>>;
+
 export interface CallOptions {
   requestId: string;
   projectId: number;
   scope?: string;
   traceparent?: string | undefined;
   timeoutMs: number;
+  /** Given beside a payload that is a request's body. */
+  parameters?: CallParameters;
 }
 
 interface ErrorEnvelope {
@@ -42,7 +49,14 @@ export function buildCallHeaders(options: CallOptions): MsgHdrs {
   built.set(callHeaders.project, String(options.projectId));
   built.set(callHeaders.scope, options.scope ?? "");
   if (options.traceparent !== undefined) built.set(callHeaders.traceparent, options.traceparent);
+  if (options.parameters !== undefined) {
+    built.set(callHeaders.parameters, encodeURIComponent(JSON.stringify(options.parameters)));
+  }
   return built;
+}
+
+export function parseCallParameters(header: string | undefined): CallParameters {
+  return header ? (JSON.parse(decodeURIComponent(header)) as CallParameters) : {};
 }
 
 export function buildErrorEnvelope(error: MillraceError): ErrorEnvelope {

@@ -3,6 +3,8 @@ import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-n
 import { MillraceError } from "#schemas/errors.ts";
 import { buildCallHeaders, callHeaders, parseErrorEnvelope, type CallOptions } from "./call-frames.ts";
 
+export type { CallOptions };
+
 /** How often a slow reader tells the service that it is still there; well inside the allowed silence. */
 const stillHereMs = 10_000;
 

@@ -6,9 +6,11 @@ import type { Logger } from "#ops/runtime/log.ts";
 import {
   buildErrorEnvelope,
   callHeaders,
+  parseCallParameters,
   streamChunkBytesMax,
   streamCreditsMax,
   streamSilenceMsMax,
+  type CallParameters,
 } from "./call-frames.ts";
 
 export interface Call {
@@ -16,6 +18,8 @@ export interface Call {
   traceparent: string | undefined;
   projectId: number;
   scope: string;
+  /** What the address said beside a body. */
+  parameters: CallParameters;
   /** Aborted when the caller of a stream left, or the service stops. */
   signal: AbortSignal;
 }
@@ -106,6 +110,7 @@ function readCall(message: Msg, signal: AbortSignal): Call {
     traceparent: given?.get(callHeaders.traceparent) || undefined,
     projectId: Number(given?.get(callHeaders.project) ?? 0),
     scope: given?.get(callHeaders.scope) ?? "",
+    parameters: parseCallParameters(given?.get(callHeaders.parameters)),
     signal,
   };
 }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Value } from "@sinclair/typebox/value";
 import type { ErrorCode } from "#schemas/errors.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
-import { eventContract } from "#schemas/openapi-events.ts";
+import { eventContract } from "#schemas/operations/event-contracts.ts";
 import { checkEvent, type Arrival } from "./check-event.ts";
 
 const receivedAtMs = Date.UTC(2026, 10, 22, 10);

@@ -250,7 +250,8 @@ export class Exchange {
 export function readHead(request: HttpRequest): RequestHead {
   return {
     header: (name) => request.getHeader(name),
-    query: () => request.getQuery(),
+    // Undefined, whatever its type says, when the address has none.
+    query: () => (request.getQuery() as string | undefined) ?? "",
     parameter(index) {
       const text = request.getParameter(index) ?? "";
       try {

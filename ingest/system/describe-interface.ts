@@ -1,5 +1,5 @@
 // GET /openapi.json and GET /docs: built once at the first request, from the contracts.
-import { buildOpenApi } from "#schemas/openapi.ts";
+import { buildOpenApi } from "#schemas/operations/openapi.ts";
 import type { Handler } from "../server.ts";
 import { buildDocsPage } from "./docs-page.ts";
 

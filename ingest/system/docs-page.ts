@@ -1,5 +1,5 @@
 // GET /docs: the OpenAPI document as one page without scripts and without anything from elsewhere.
-import type { OpenApi } from "#schemas/openapi.ts";
+import type { OpenApi } from "#schemas/operations/openapi.ts";
 
 interface OperationView {
   readonly tags: readonly string[];

@@ -1,8 +1,8 @@
-// Routes that a service answers: the request's body or parameters go out as they are, the answer's bytes come back.
+// Operations that a service answers: the request's body or parameters go out as they are, the answer's bytes come back.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import type { KeyScope } from "#schemas/projects/project.ts";
-import { callServiceRaw, callStream } from "#streams/call-service.ts";
+import type { AnsweringService, Operation } from "#schemas/operations/operation.ts";
+import { callServiceRaw, callStream, type CallOptions } from "#streams/call-service.ts";
 import { authorize } from "../access/authorize.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
@@ -13,84 +13,51 @@ export interface ServiceAccess {
   readonly keys: KeyCache;
 }
 
-export interface ServiceRoute {
-  readonly subject: string;
-  readonly scope: KeyScope;
-  readonly status: number;
-  readonly timeoutMs: number;
-  /** Reads the payload from the head; null: the request's body is the payload. */
-  readonly payload: ((head: RequestHead) => object) | null;
-}
-
-const bodyLimits = { bytesMax: 256 * 1024, deadlineMs: 15_000, keep: true };
+const bodyBytesMaxDefault = 256 * 1024;
+const bodyMsMax = 15_000;
+/** Longer headers are cut before they go to a service. */
+const headerLengthMax = 1_000;
+/** Parameters travel in a header of the log's protocol. */
+const parametersLengthMax = 32_000;
 
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-function readTraceparent(head: RequestHead): string | undefined {
-  const traceparent = head.header("traceparent");
-  return traceparentPattern.test(traceparent) ? traceparent : undefined;
-}
-
-function readBody(exchange: Exchange): Promise<Buffer> {
-  return new Promise((resolve) => {
-    exchange.readBody(bodyLimits, resolve);
-  });
-}
-
-export function createPassToService(access: ServiceAccess, route: ServiceRoute): Handler {
+export function createPassToService(
+  access: ServiceAccess,
+  operation: Operation,
+  service: AnsweringService,
+): Handler {
+  const prepare = createPrepare(access, operation, service);
   return async (exchange, head) => {
-    // Everything of the head is read before the first await.
-    const traceparent = readTraceparent(head);
-    const authorized = authorize(access.keys, head, route.scope);
-    const payload = route.payload === null ? readBody(exchange) : Promise.resolve(route.payload(head));
-    const key = await authorized;
-    const sent = await payload;
-    if (sent instanceof Uint8Array && sent.length === 0) throw new MillraceError("EMPTY_BODY");
+    const { payload, options } = await prepare(exchange, head);
     if (exchange.done) return;
-    const answer = await callServiceRaw(access.connection, route.subject, sent, {
-      requestId: exchange.requestId,
-      projectId: key.projectId,
-      scope: key.scope,
-      traceparent,
-      timeoutMs: route.timeoutMs,
-    });
-    exchange.answer(route.status, answer);
+    const answer = await callServiceRaw(access.connection, service.subject, payload, options);
+    exchange.answer(operation.success.status, answer);
   };
 }
 
 /** A streamed answer: the service sends as fast as the client reads, and stops when the client leaves. */
 export function createStreamFromService(
   access: ServiceAccess,
-  route: Omit<ServiceRoute, "status" | "payload"> & { payload: (head: RequestHead) => object },
+  operation: Operation,
+  service: AnsweringService,
 ): Handler {
+  const prepare = createPrepare(access, operation, service);
   return async (exchange, head) => {
-    const traceparent = readTraceparent(head);
-    const payload = route.payload(head);
-    const key = await authorize(access.keys, head, route.scope);
     const leaving = new AbortController();
     exchange.onLeft(() => leaving.abort());
+    const { payload, options } = await prepare(exchange, head);
+    if (exchange.done) return;
     let started = 0;
     try {
-      await callStream(
-        access.connection,
-        route.subject,
-        payload,
-        {
-          requestId: exchange.requestId,
-          projectId: key.projectId,
-          scope: key.scope,
-          traceparent,
-          timeoutMs: route.timeoutMs,
+      await callStream(access.connection, service.subject, payload, options, {
+        onStart(meta) {
+          started = meta.status;
+          exchange.startStream(meta.status, Object.entries(meta.headers));
         },
-        {
-          onStart(meta) {
-            started = meta.status;
-            exchange.startStream(meta.status, Object.entries(meta.headers));
-          },
-          onChunk: (bytes) => exchange.write(bytes),
-          signal: leaving.signal,
-        },
-      );
+        onChunk: (bytes) => exchange.write(bytes),
+        signal: leaving.signal,
+      });
       exchange.endStream(started);
     } catch (error) {
       if (started === 0) throw error;
@@ -99,13 +66,74 @@ export function createStreamFromService(
   };
 }
 
-/** The query string as an object; a name given more than once becomes a list. */
-export function readQuery(head: RequestHead): Record<string, string | string[]> {
-  const parameters = new URLSearchParams(head.query());
-  const object: Record<string, string | string[]> = {};
-  for (const name of new Set(parameters.keys())) {
-    const values = parameters.getAll(name);
-    object[name] = values.length === 1 ? (values[0] as string) : values;
+interface Prepared {
+  /** The body of an operation that takes one, else the parameters. */
+  readonly payload: Uint8Array | object;
+  readonly options: CallOptions;
+}
+
+/** Reads everything that the service needs; parameters of an operation with a body go beside it. */
+function createPrepare(
+  access: ServiceAccess,
+  operation: Operation,
+  service: AnsweringService,
+): (exchange: Exchange, head: RequestHead) => Promise<Prepared> {
+  const { scope } = operation;
+  if (scope === null) throw new Error(`${operation.path} is answered by a service and needs a key`);
+  const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
+  const limits = {
+    bytesMax: service.bodyBytesMax ?? bodyBytesMaxDefault,
+    deadlineMs: bodyMsMax,
+    keep: true,
+  };
+  const accepted = Object.keys(operation.body ?? {});
+  return async (exchange, head) => {
+    // Everything of the head is read before the first await.
+    const parameters = readParameters(head, names, accepted.length > 1, service.stream === true);
+    const traceparent = head.header("traceparent");
+    const authorized = authorize(access.keys, head, scope);
+    const body =
+      operation.body === undefined
+        ? undefined
+        : new Promise<Buffer>((resolve) => void exchange.readBody(limits, resolve));
+    const key = await authorized;
+    const payload = (await body) ?? parameters;
+    if (payload instanceof Uint8Array && payload.length === 0) throw new MillraceError("EMPTY_BODY");
+    return {
+      payload,
+      options: {
+        requestId: exchange.requestId,
+        projectId: key.projectId,
+        scope: key.scope,
+        traceparent: traceparentPattern.test(traceparent) ? traceparent : undefined,
+        timeoutMs: service.msMax,
+        ...(body === undefined ? {} : { parameters }),
+      },
+    };
+  };
+}
+
+/** Parameters of the path and of the query string; a name given more than once becomes a list. */
+function readParameters(
+  head: RequestHead,
+  names: readonly string[],
+  withContentType: boolean,
+  withEncoding: boolean,
+): Record<string, string | string[]> {
+  const query = head.query();
+  if (query.length > parametersLengthMax) {
+    throw new MillraceError("INVALID_PARAMETER", {
+      message: `The query string is longer than ${parametersLengthMax} characters.`,
+    });
   }
-  return object;
+  const given = new URLSearchParams(query);
+  const parameters: Record<string, string | string[]> = {};
+  for (const name of new Set(given.keys())) {
+    const values = given.getAll(name);
+    parameters[name] = values.length === 1 ? (values[0] as string) : values;
+  }
+  names.forEach((name, index) => (parameters[name] = head.parameter(index)));
+  if (withContentType) parameters["content_type"] = head.header("content-type").slice(0, headerLengthMax);
+  if (withEncoding) parameters["accept_encoding"] = head.header("accept-encoding").slice(0, headerLengthMax);
+  return parameters;
 }

@@ -11,7 +11,9 @@ import { createQueryMetrics } from "#query/metrics.ts";
 import { compileExport } from "#query/events/export/compile.ts";
 import { readExportRequest } from "#query/events/export/request.ts";
 import type { RollupTable } from "#query/events/plan-slices.ts";
-import { answerTrends, type TrendsResult } from "#query/events/trends/answer.ts";
+import { answerTrends } from "#query/events/trends/answer.ts";
+import { nobodyJoined } from "#query/people/people.ts";
+import { QueryRun } from "#query/store/query-run.ts";
 import { readTrendsRequest } from "#query/events/trends/request.ts";
 import { ReadOnlySettings } from "#query/store/read-only.ts";
 import type { Store } from "#query/store/run-statement.ts";
@@ -27,6 +29,8 @@ import { createLogger } from "../runtime/log.ts";
 import { createTestClickHouse, queryClickHouse, type TestClickHouse } from "./embedded-clickhouse.ts";
 import { batchPartitions, batchProjects, buildBatch, drawBatches, type TestBatch } from "./random-batches.ts";
 import { readClickHouseStatements, startTwoShards, withoutKeeper, type TwoShards } from "./two-shards.ts";
+
+type TrendsResult = Awaited<ReturnType<typeof answerTrends>>;
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 16);
@@ -103,6 +107,9 @@ const contents: Readonly<Record<string, string>> = {
     FROM event_outcomes FINAL GROUP BY project_id ORDER BY project_id`,
 };
 
+/** Tables that the pipeline's batches do not fill. */
+const otherTables = ["persons", "user_properties", "cohort_members"];
+
 async function expectEqualContents(): Promise<void> {
   for (const [table, query] of Object.entries(contents)) {
     const expected = await lines(plain, query);
@@ -125,7 +132,7 @@ describe(`the tables of a cluster (seed ${seed})`, () => {
       if (!statement.includes("{project:")) await queryClickHouse(url, `EXPLAIN AST ${statement}`);
       if (/ENGINE = Replicated\w*MergeTree\(/.test(formatted[0] as string)) replicated += 1;
     }
-    expect(replicated).toBe(Object.keys(contents).length);
+    expect(replicated).toBe(Object.keys(contents).length + otherTables.length);
     const broken = (rendered[0] as string).replace("ON CLUSTER", "ON THE CLUSTER");
     await expect(queryClickHouse(url, `EXPLAIN AST ${broken}`)).rejects.toThrow("SYNTAX_ERROR");
   });
@@ -239,12 +246,13 @@ describe(`the tables of a cluster (seed ${seed})`, () => {
           request.breakdown === undefined && request.series.every((each) => each.filters.length === 0);
         for (const rollups of isPlain ? choices : choices.slice(0, 1)) {
           const asked = [stores[0], stores[1 + (index % 2)]] as [Store, Store];
+          const runs = asked.map(
+            (store) => new QueryRun({ store, projectId: batchProjects[0], signal, people: nobodyJoined }),
+          ) as [QueryRun, QueryRun];
           const [expected, answer] = (await Promise.all(
-            asked.map((each) =>
-              answerTrends(request, { store: each, projectId: batchProjects[0], signal, rollups }),
-            ),
+            runs.map((run) => answerTrends(request, run, rollups)),
           )) as [TrendsResult, TrendsResult];
-          for (const source of expected.sources) sources.add(source);
+          for (const source of runs[0].source.split("+")) sources.add(source);
           linesWithEvents += expected.series.filter(({ total }) => (total ?? 0) !== 0).length;
           expectClose(answer, expected, `case ${index}: ${JSON.stringify(query)}`);
         }
@@ -310,12 +318,16 @@ async function createUserNumbers(serverUrl: string): Promise<string> {
 
 async function exportRows(from: Store): Promise<string[]> {
   const chunks: Uint8Array[] = [];
-  await streamStatement(from, compileExport(readExportRequest({ from: "1900-01-01", format: "ndjson" })), {
-    projectId: batchProjects[0],
-    signal,
-    onStart: () => undefined,
-    onBytes: (bytes) => Promise.resolve(void chunks.push(Uint8Array.from(bytes))),
-  });
+  await streamStatement(
+    from,
+    compileExport(readExportRequest({ from: "1900-01-01", format: "ndjson" }), nobodyJoined),
+    {
+      projectId: batchProjects[0],
+      signal,
+      onStart: () => undefined,
+      onBytes: (bytes) => Promise.resolve(void chunks.push(Uint8Array.from(bytes))),
+    },
+  );
   const text = Buffer.concat(chunks).toString().trimEnd();
   // When a row was stored is each server's own.
   return text
@@ -326,8 +338,6 @@ async function exportRows(from: Store): Promise<string[]> {
 
 /** Equal but for the last digits of sums, which depend on the order of adding. */
 function expectClose(got: TrendsResult, expected: TrendsResult, what: string): void {
-  expect(got.sources, what).toEqual(expected.sources);
-  expect(got.exact, what).toBe(expected.exact);
   const shape = (answer: TrendsResult): unknown[] =>
     answer.series.map(({ values, total, ...rest }) => [
       rest,

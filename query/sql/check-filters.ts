@@ -2,13 +2,18 @@
 import { invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
 import type { Filter, PropertyFilter } from "#schemas/query/filter.ts";
 import { queryLimits } from "#schemas/query/limits.ts";
+import type { CohortUse } from "../people/people.ts";
 import { isPropertyName } from "./property.ts";
 
-/** Throws INVALID_QUERY that names every wrong filter. `lists` are all filter lists of a query, with their paths. */
+/**
+ * Throws INVALID_QUERY that names every wrong filter, and answers the cohorts that they use. `lists` are all filter
+ * lists of a query, with their paths.
+ */
 export function checkFilters(
   lists: readonly { path: string; filters: readonly Filter[] | undefined }[],
-): void {
+): CohortUse[] {
   const problems: FieldProblem[] = [];
+  const cohortsUsed: CohortUse[] = [];
   let count = 0;
   const visit = (filter: Filter, path: string, depth: number): void => {
     count += 1;
@@ -19,7 +24,7 @@ export function checkFilters(
     if ("or" in filter) {
       filter.or.forEach((inner, index) => visit(inner, `${path}.or[${index}]`, depth + 1));
     } else if ("cohort" in filter) {
-      problems.push({ path: `${path}.cohort`, message: "names a cohort that does not exist" });
+      cohortsUsed.push({ id: filter.cohort, path: `${path}.cohort` });
     } else {
       problems.push(...propertyProblems(filter, path));
     }
@@ -34,6 +39,7 @@ export function checkFilters(
     });
   }
   if (problems.length > 0) throw invalidQuery(problems.slice(0, 20));
+  return cohortsUsed;
 }
 
 function propertyProblems(filter: PropertyFilter, path: string): FieldProblem[] {
@@ -57,9 +63,8 @@ function propertyProblems(filter: PropertyFilter, path: string): FieldProblem[] 
 
 /** Problems of a property that a filter, a math or a breakdown names. */
 export function checkProperty(name: string, on: "event" | "user" | undefined, path: string): FieldProblem[] {
-  if (on === "user")
-    return [{ path: `${path}.on`, message: "must be event: there are no user properties yet" }];
-  if (!isPropertyName(name)) {
+  // The names of user properties are values to the store, never paths.
+  if (on !== "user" && !isPropertyName(name)) {
     return [{ path: `${path}.property`, message: "must not begin with ^` or contain .:`" }];
   }
   return [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Filter } from "#schemas/query/filter.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import { nobodyJoined } from "../people/people.ts";
 import { checkFilters } from "./check-filters.ts";
 import { filtersSql } from "./filters.ts";
 import { Parameters } from "./parameters.ts";
@@ -29,14 +30,17 @@ it("keeps every value out of the text", () => {
       },
       { property: "country", operator: "in", value: [value, 1] },
     ],
-    parameters,
+    { parameters, people: nobodyJoined },
   );
   expect(sql).not.toContain("DROP");
   expect(Object.values(parameters.values)).toEqual([value, 5, [value, "1"], 1]);
 });
 
 it("quotes a hostile name so that it stays one identifier", () => {
-  const sql = filtersSql([{ property: "a` = 1 OR 1 = 1 --", operator: "eq", value: "x" }], new Parameters());
+  const sql = filtersSql([{ property: "a` = 1 OR 1 = 1 --", operator: "eq", value: "x" }], {
+    parameters: new Parameters(),
+    people: nobodyJoined,
+  });
   expect(sql).toContain("properties.`a\\` = 1 OR 1 = 1 --`");
 });
 
@@ -59,12 +63,6 @@ describe("checkFilters", () => {
       path: "filters[0].value",
     },
     {
-      name: "user properties",
-      filter: { property: "a", operator: "is_set", on: "user" },
-      path: "filters[0].on",
-    },
-    { name: "a cohort", filter: { or: [{ cohort: "c" }] }, path: "filters[0].or[0].cohort" },
-    {
       name: "notation of the store",
       filter: { property: "a.:`Int64`", operator: "is_set" },
       path: "filters[0].property",
@@ -84,4 +82,12 @@ describe("checkFilters", () => {
     expect(problemsOf([{ or: many }, ...many.slice(1)])).toEqual([]);
     expect(problemsOf([{ or: many }, ...many])).toMatchObject([{ path: "filters" }]);
   });
+});
+
+it("answers the cohorts that filters name, with their paths", () => {
+  const filters: Filter[] = [{ cohort: "a" }, { or: [{ cohort: "b", negate: true }] }];
+  expect(checkFilters([{ path: "filters", filters }])).toEqual([
+    { id: "a", path: "filters[0].cohort" },
+    { id: "b", path: "filters[1].or[0].cohort" },
+  ]);
 });

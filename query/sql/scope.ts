@@ -3,7 +3,7 @@
 
 export const eventTables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day"] as const;
 export type EventTable = (typeof eventTables)[number];
-type Table = EventTable | "event_outcomes";
+type Table = EventTable | "event_outcomes" | "persons" | "user_properties" | "cohort_members";
 
 /** Name of the parameter that the store binds to the caller's project. */
 export const projectParameter = "project_id";

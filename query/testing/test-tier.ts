@@ -1,5 +1,8 @@
 // For integration tests: the query tier over real servers, with a few thousand events of two projects.
 import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { NatsConnection } from "@nats-io/transport-node";
 import pg from "pg";
 import { MillraceError } from "#schemas/errors.ts";
@@ -9,6 +12,8 @@ import { callService } from "#streams/call-service.ts";
 import { connectNats } from "#streams/connect.ts";
 import { start } from "../main.ts";
 import { createTestDatabase, storeTime, type TestDatabase } from "./test-database.ts";
+
+const migrations = fileURLToPath(new URL("../../schemas/migrations/postgres", import.meta.url));
 
 export const projectId = 3;
 export const rows = 3000;
@@ -54,9 +59,13 @@ export async function startTestTier(postgresServerUrl: string): Promise<TestTier
   url.pathname = `/${postgresDatabase}`;
   const postgres = new pg.Client({ connectionString: url.href });
   await postgres.connect();
-  await postgres.query(`CREATE TABLE log_partitions (partition integer PRIMARY KEY, owner text,
-    committed_sequence bigint NOT NULL DEFAULT 0, committed_at timestamptz)`);
-  await postgres.query("INSERT INTO log_partitions SELECT generate_series(0, 2), 'workers-1', 0, now()");
+  for (const file of (await readdir(migrations)).sort()) {
+    await postgres.query(await readFile(join(migrations, file), "utf8"));
+  }
+  await postgres.query(
+    `INSERT INTO log_partitions (partition, log_id, owner, committed_at)
+     SELECT generate_series(0, 2), 'test', 'workers-1', now()`,
+  );
   await database.insertEvents(Array.from({ length: rows }, (_, index) => row(index)));
   await database.insertEvents([row(1, projectId + 1)]);
   const running = await start(

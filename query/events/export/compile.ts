@@ -3,6 +3,7 @@
 // after another takes 55 MB whatever the size. Rows come by month, within a stored part by event and time, and
 // in the same order again as long as the store does not rearrange its parts.
 import type { ExportFormat } from "#schemas/query/export.ts";
+import type { People } from "../../people/people.ts";
 import { filtersSql } from "../../sql/filters.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";
@@ -25,7 +26,7 @@ const enrichedColumns = [
 
 const storeFormats = { ndjson: "TSVRaw", csv: "CSVWithNames", parquet: "Parquet" } as const;
 
-export function compileExport(request: ExportRequest): Statement {
+export function compileExport(request: ExportRequest, people: People): Statement {
   const parameters = new Parameters();
   const conditions = [rangeSql("events", request, parameters)];
   if (request.events.length === 1) conditions.push(`event = ${parameters.bind("String", request.events[0])}`);
@@ -35,7 +36,7 @@ export function compileExport(request: ExportRequest): Statement {
   if (request.anonymousId !== undefined) {
     conditions.push(`anonymous_id = ${parameters.bind("String", request.anonymousId)}`);
   }
-  if (request.filters.length > 0) conditions.push(filtersSql(request.filters, parameters));
+  if (request.filters.length > 0) conditions.push(filtersSql(request.filters, { parameters, people }));
   const sql = [
     `SELECT ${columnsSql(request.format)}`,
     fromTable("events", conditions),

@@ -4,6 +4,7 @@ import { finished } from "node:stream/promises";
 import { createGzip, constants } from "node:zlib";
 import type { ExportFormat } from "#schemas/query/export.ts";
 import type { Call, StreamSink } from "#streams/services.ts";
+import { loadPeople } from "../../people/people.ts";
 import { parseBody } from "../../parse-body.ts";
 import type { QueryContext } from "../../query-context.ts";
 import { streamStatement } from "../../store/stream-statement.ts";
@@ -29,7 +30,8 @@ export async function exportEvents(
   };
   const packer = request.gzip ? startGzip(write) : { write, end: async () => {} };
   try {
-    await streamStatement(context.exportStore, compileExport(request), {
+    const people = await loadPeople(context.postgres, call.projectId, request.cohortsUsed);
+    await streamStatement(context.exportStore, compileExport(request, people), {
       projectId: call.projectId,
       signal: call.signal,
       onStart: () =>

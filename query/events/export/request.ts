@@ -3,6 +3,7 @@ import { compileCheck } from "#schemas/query/check.ts";
 import { Filters, type Filter } from "#schemas/query/filter.ts";
 import { ExportEventsParameters, type ExportFormat } from "#schemas/query/export.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import type { CohortUse } from "../../people/people.ts";
 import { checkFilters } from "../../sql/check-filters.ts";
 import { instantMsMax, instantMsMin } from "../../time/instants.ts";
 import { readRange } from "../../time/range.ts";
@@ -17,6 +18,7 @@ export interface ExportRequest {
   readonly userId: string | undefined;
   readonly anonymousId: string | undefined;
   readonly filters: readonly Filter[];
+  readonly cohortsUsed: readonly CohortUse[];
   readonly gzip: boolean;
 }
 
@@ -37,7 +39,7 @@ export function readExportRequest(body: unknown): ExportRequest {
 function read(body: unknown): ExportRequest {
   const given = checkShape(body);
   const filters = given.filters === undefined ? [] : checkFilterList(parseFilters(given.filters));
-  checkFilters([{ path: "filters", filters }]);
+  const cohortsUsed = checkFilters([{ path: "filters", filters }]);
   const range = readRange(
     {
       from: instantOf(given.from) ?? instantMsMin,
@@ -59,6 +61,7 @@ function read(body: unknown): ExportRequest {
     userId: given.user_id,
     anonymousId: given.anonymous_id,
     filters,
+    cohortsUsed,
     // Parquet is compressed inside.
     gzip: format !== "parquet" && (asked || accepted),
   };

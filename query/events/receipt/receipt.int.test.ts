@@ -122,7 +122,10 @@ describe("receipts", () => {
     expect(system.stores).toMatchObject({ clickhouse: { reachable: true }, postgres: { reachable: true } });
     expect(system.instances).toMatchObject([{ tier: "query", ready: true }]);
 
-    await tier.postgres.query("INSERT INTO log_partitions VALUES (3, 'workers-1', $1, now()) ", [sequence]);
+    await tier.postgres.query(
+      "INSERT INTO log_partitions (partition, log_id, owner, committed_sequence, committed_at) VALUES (3, 'test', 'workers-1', $1, now()) ",
+      [sequence],
+    );
     await tier.postgres.query("UPDATE log_partitions SET committed_sequence = $1", [sequence]);
     await new Promise((resolve) => setTimeout(resolve, 150));
     const after = await trends({ series: [{ event: "order" }] });

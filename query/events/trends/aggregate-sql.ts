@@ -1,5 +1,7 @@
 // The maths of trends as aggregates over raw events.
 import type { TrendMath } from "#schemas/query/trends.ts";
+import type { People } from "../../people/people.ts";
+import { personSql } from "../../people/person-sql.ts";
 import { propertySql } from "../../sql/property.ts";
 
 const quantileLevels: Readonly<Partial<Record<TrendMath, string>>> = {
@@ -20,19 +22,23 @@ export function isZeroWhenEmpty(math: TrendMath): boolean {
 }
 
 /**
- * One aggregate over rows of `events`.
+ * One aggregate over rows of `events`, or of `steps` where no property is asked for.
  * Sums are compensated (Kahan): the order in which threads add must not show in the last digits.
  * Quantiles interpolate between the two nearest values, like percentile_cont, unless they are approximated.
  */
-export function aggregateSql(math: TrendMath, property: string | undefined, exact: boolean): string {
+export function aggregateSql(
+  { math, property }: { readonly math: TrendMath; readonly property: string | undefined },
+  exact: boolean,
+  people: People,
+): string {
   const number = property === undefined ? "NULL" : propertySql(property).number;
   switch (math) {
     case "total":
       return "count()";
     case "unique_users":
-      return "groupBitmap(user_number)";
+      return `groupBitmap(${personSql(people)})`;
     case "per_user":
-      return "count() / groupBitmap(user_number)";
+      return `count() / groupBitmap(${personSql(people)})`;
     case "sum":
       return `ifNull(sumKahan(${number}), 0)`;
     case "avg":

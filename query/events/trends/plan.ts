@@ -1,12 +1,13 @@
 // How a trends query is answered: per series, from which tables, exactly or not.
+import { tableOf } from "../../sql/filters.ts";
 import { planSlices, rollupsOfCounts, rollupsOfUsers, type RollupTable, type Slice } from "../plan-slices.ts";
 import type { Period, TrendSeries, TrendsRequest } from "./request.ts";
 
 export type SeriesPlan =
   /** Counts of events and users, added up over tables that hold no properties. */
   | { readonly kind: "slices"; readonly slices: readonly Slice[] }
-  /** Everything that looks at a property: raw events. */
-  | { readonly kind: "raw" };
+  /** Row by row: raw events where a property of theirs is asked for, else who did what when. */
+  | { readonly kind: "rows"; readonly table: "events" | "steps" };
 
 /** `rollups` narrows what may be used; tests prove that every choice gives the same answer. */
 export function planSeries(
@@ -15,8 +16,10 @@ export function planSeries(
   period: Period,
   rollups?: readonly RollupTable[],
 ): SeriesPlan {
-  if (series.property !== undefined || series.filters.length > 0 || request.breakdown !== undefined) {
-    return { kind: "raw" };
+  const { breakdown } = request;
+  if (series.property !== undefined || breakdown?.on === "event") return { kind: "rows", table: "events" };
+  if (series.filters.length > 0 || breakdown !== undefined) {
+    return { kind: "rows", table: tableOf(series.filters) };
   }
   const usable = series.math === "total" ? rollupsOfCounts : rollupsOfUsers;
   const allowed = rollups === undefined ? usable : usable.filter((table) => rollups.includes(table));
@@ -24,5 +27,5 @@ export function planSeries(
 }
 
 export function sourcesOf(plan: SeriesPlan): string[] {
-  return plan.kind === "raw" ? ["events"] : plan.slices.map((slice) => slice.table);
+  return plan.kind === "rows" ? [plan.table] : plan.slices.map((slice) => slice.table);
 }

@@ -2,6 +2,8 @@
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { breakdownNone, breakdownOther, type TrendsQuery } from "#schemas/query/trends.ts";
+import { nobodyJoined } from "../../people/people.ts";
+import { QueryRun } from "../../store/query-run.ts";
 import { ReadOnlySettings } from "../../store/read-only.ts";
 import { createRandomTrends } from "../../testing/random-trends.ts";
 import { createTestDatabase, storeTime, type TestDatabase } from "../../testing/test-database.ts";
@@ -171,13 +173,14 @@ it(
       const isPlain =
         request.breakdown === undefined && request.series.every((each) => each.filters.length === 0);
       for (const rollups of isPlain ? choices : [choices[0] as readonly RollupTable[]]) {
-        const answer = await answerTrends(request, {
+        const run = new QueryRun({
           store,
           projectId,
           signal: new AbortController().signal,
-          rollups,
+          people: nobodyJoined,
         });
-        for (const source of answer.sources) sources.add(source);
+        const answer = await answerTrends(request, run, rollups);
+        for (const source of run.source.split("+")) sources.add(source);
         const named = answer.series.map((series) => [series.breakdown, series.compare ?? false]);
         expect(named, what).toEqual(expected.map(({ line, period }) => [line.breakdown, period.compare]));
         answer.series.forEach((got, at) => {

@@ -39,11 +39,6 @@ describe("readTrendsRequest", () => {
     },
     { name: "a formula over nothing", query: { series: [{}], formula: "A / Z" }, paths: ["formula"] },
     {
-      name: "a breakdown by user",
-      query: { series: [{}], breakdown: { property: "a", on: "user" } },
-      paths: ["breakdown.on"],
-    },
-    {
       name: "several at once",
       query: { series: [{ math: "avg" }, { math: "max" }], formula: "+" },
       paths: ["series[0].property", "series[1].property", "formula"],

@@ -3,11 +3,13 @@ import { compileCheck, invalidQuery, type FieldProblem } from "#schemas/query/ch
 import type { Filter } from "#schemas/query/filter.ts";
 import { queryLimits } from "#schemas/query/limits.ts";
 import { propertyMaths, TrendsQuery, type TrendMath } from "#schemas/query/trends.ts";
+import type { QueryRequest } from "../../answer-query.ts";
 import { checkFilters, checkProperty } from "../../sql/check-filters.ts";
-import { buildBuckets, type Buckets } from "../../time/buckets.ts";
-import { intervalMsTypical, type Interval, type WeekStart } from "../../time/calendar.ts";
+import type { Buckets } from "../../time/buckets.ts";
 import { previousPeriod } from "../../time/previous-period.ts";
+import type { ValueSource } from "../../sql/value-text.ts";
 import { readRange, type Range } from "../../time/range.ts";
+import { readBuckets } from "../../time/read-buckets.ts";
 import { parseFormula, type Formula } from "./formula.ts";
 
 export interface TrendSeries {
@@ -29,12 +31,11 @@ export interface Period {
   readonly compare: boolean;
 }
 
-export interface TrendsRequest {
+export interface TrendsRequest extends QueryRequest {
   readonly series: readonly TrendSeries[];
   readonly formula: { readonly text: string; readonly parsed: Formula } | undefined;
   readonly periods: readonly Period[];
-  readonly breakdown: { readonly property: string; readonly limit: number } | undefined;
-  readonly explain: boolean;
+  readonly breakdown: (ValueSource & { readonly limit: number }) | undefined;
 }
 
 const breakdownLimitDefault = 25;
@@ -43,7 +44,7 @@ const checkShape = compileCheck(TrendsQuery);
 /** Throws INVALID_QUERY with the path of every wrong field. */
 export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
   const query = checkShape(body);
-  checkFilters([
+  const cohortsUsed = checkFilters([
     { path: "filters", filters: query.filters },
     ...query.series.map((series, index) => ({ path: `series[${index}].filters`, filters: series.filters })),
   ]);
@@ -81,7 +82,11 @@ export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
   const breakdown =
     query.breakdown === undefined
       ? undefined
-      : { property: query.breakdown.property, limit: query.breakdown.limit ?? breakdownLimitDefault };
+      : {
+          property: query.breakdown.property,
+          on: query.breakdown.on ?? "event",
+          limit: query.breakdown.limit ?? breakdownLimitDefault,
+        };
   const interval = query.interval ?? "day";
   const weekStart = query.week_start ?? "monday";
   const ranges: (Range & { compare: boolean })[] = [{ ...range, compare: false }];
@@ -97,24 +102,10 @@ export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
       fromMs: each.fromMs,
       endMs: each.endMs,
       compare: each.compare,
-      buckets: bucketsOf({ ...each, interval, weekStart }, bucketsMax),
+      buckets: readBuckets({ ...each, interval, weekStart }, bucketsMax),
     })),
     breakdown,
+    cohortsUsed,
     explain: query.explain === true,
   };
-}
-
-function bucketsOf(
-  options: { fromMs: number; endMs: number; zone: string; interval: Interval; weekStart: WeekStart },
-  bucketsMax: number,
-): Buckets {
-  const least = (options.endMs - options.fromMs) / intervalMsTypical(options.interval);
-  const buckets = least > bucketsMax + 2 ? undefined : buildBuckets(options, bucketsMax);
-  if (buckets !== undefined) return buckets;
-  throw invalidQuery([
-    {
-      path: "interval",
-      message: `gives more than ${bucketsMax} buckets for this range and these series; use a longer interval or a shorter range`,
-    },
-  ]);
 }

@@ -1,7 +1,8 @@
 // The OpenAPI 3.1 document, built from the operations and the contracts that they name.
-import { errorCatalogue, type ErrorCode } from "./errors.ts";
-import { errorContract } from "./openapi-events.ts";
-import { operations, type Operation } from "./openapi-operations.ts";
+import { errorCatalogue, type ErrorCode } from "../errors.ts";
+import { errorContract } from "./event-contracts.ts";
+import type { Operation } from "./operation.ts";
+import { operations } from "./operations.ts";
 
 const schemasPath = "#/components/schemas/";
 

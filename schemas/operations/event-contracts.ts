@@ -1,8 +1,8 @@
 // Contracts of ingestion as the OpenAPI document shows them. Events are checked by hand-written code on the edge's
 // hot path (ingest/events/check-event.ts); a test holds the two equal.
 import { Type } from "@sinclair/typebox";
-import { errorCatalogue } from "./errors.ts";
-import { eventLimits } from "./events/event.ts";
+import { errorCatalogue } from "../errors.ts";
+import { eventLimits } from "../events/event.ts";
 
 const id = (description: string) =>
   Type.String({ minLength: 1, maxLength: eventLimits.idLengthMax, description });

@@ -1,0 +1,90 @@
+// The statements of one query: run within its project and budget, added up for `meta`, and explained when asked.
+import type { People } from "../people/people.ts";
+import { explainStatement } from "./explain-statement.ts";
+import { runStatement, type Statement, type Store } from "./run-statement.ts";
+
+/** How one statement is answered, for `explain`. */
+export interface StatementPlan {
+  /** What the statement is for. */
+  readonly step: string;
+  /** Tables that it reads. */
+  readonly sources: readonly string[];
+  /** Anything else that was decided. */
+  readonly plan?: unknown;
+}
+
+export interface QueryScope {
+  readonly store: Store;
+  readonly projectId: number;
+  readonly signal: AbortSignal;
+  readonly people: People;
+}
+
+/** Statements of one query that run at once. */
+const statementsAtOnceMax = 4;
+
+export class QueryRun implements QueryScope {
+  readonly store: Store;
+  readonly projectId: number;
+  readonly signal: AbortSignal;
+  readonly people: People;
+  rowsRead = 0;
+  /** Set to false by whoever approximates. */
+  exact = true;
+  readonly #sources = new Set<string>();
+  readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
+
+  constructor(scope: QueryScope) {
+    this.store = scope.store;
+    this.projectId = scope.projectId;
+    this.signal = scope.signal;
+    this.people = scope.people;
+  }
+
+  async rows(plan: StatementPlan, statement: Statement): Promise<readonly (readonly unknown[])[]> {
+    const { rows, rowsRead } = await runStatement(this.store, statement, this);
+    this.record(plan, statement, rowsRead);
+    return rows;
+  }
+
+  /** For statements that are run elsewhere, as streams. */
+  record(plan: StatementPlan, statement: Statement, rowsRead: number): void {
+    for (const source of plan.sources) this.#sources.add(source);
+    this.rowsRead += rowsRead;
+    this.#statements.push({ plan, statement });
+  }
+
+  /** Tables that answered, joined with +. */
+  get source(): string {
+    return [...this.#sources].sort().join("+");
+  }
+
+  explain(): Promise<unknown[]> {
+    return mapBounded(this.#statements, async ({ plan, statement }) => ({
+      ...plan,
+      sql: statement.sql,
+      parameters: statement.parameters,
+      store: await explainStatement(this.store, statement, this),
+    }));
+  }
+}
+
+/** Maps with at most `statementsAtOnceMax` under way; stops at the first failure. */
+export async function mapBounded<T, R>(
+  items: readonly T[],
+  map: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) {
+      results[index] = await map(items[index] as T, index);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: statementsAtOnceMax }, lane));
+  } finally {
+    next = items.length;
+  }
+  return results;
+}

@@ -1,0 +1,68 @@
+// What one operation of the public interface is: who may call it, who answers it, what it takes and gives.
+import { Type, type TSchema } from "@sinclair/typebox";
+import type { ErrorCode } from "../errors.ts";
+import type { KeyScope } from "../projects/project.ts";
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly description: string;
+  readonly schema: TSchema;
+}
+
+/** The service that answers an operation; the edge passes the request on and the answer back. */
+export interface AnsweringService {
+  /** `svc.<service>.<method>`. */
+  readonly subject: string;
+  /** Longest wait for the answer, or for the next piece of a streamed one. */
+  readonly msMax: number;
+  /** The answer comes in pieces, as fast as the client reads. */
+  readonly stream?: boolean;
+  /** Larger bodies are refused; default 256 KB. */
+  readonly bodyBytesMax?: number;
+}
+
+export interface Operation {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** With parameters in braces. */
+  readonly path: string;
+  /** Absent: the edge answers by itself. */
+  readonly service?: AnsweringService;
+  /** Null: open to everybody. */
+  readonly scope: KeyScope | null;
+  readonly tag: "Ingestion" | "Queries" | "Cohorts" | "Users" | "Administration" | "Health";
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly Parameter[];
+  /** By content type. */
+  readonly body?: Readonly<Record<string, TSchema>>;
+  readonly success: {
+    readonly status: number;
+    readonly description: string;
+    readonly content: string;
+    readonly schema?: TSchema;
+  };
+  /** Codes beyond those of the key and of a service that is away. */
+  readonly errors: readonly ErrorCode[];
+}
+
+export const json = "application/json";
+export const anyObject = Type.Record(Type.String(), Type.Unknown());
+
+export const adminMsMax = 15_000;
+export const queryMsMax = 60_000;
+
+/** A parameter of the path. */
+export function inPath(name: string, description: string): Parameter {
+  return { name, in: "path", description, schema: Type.String() };
+}
+
+/** Every member of a contract as a parameter of the query string. */
+export function inQuery(
+  contract: { properties: Record<string, TSchema> },
+  except: readonly string[] = [],
+): Parameter[] {
+  return Object.entries(contract.properties)
+    .filter(([name]) => !except.includes(name))
+    .map(([name, schema]) => ({ name, in: "query", description: schema.description ?? name, schema }));
+}

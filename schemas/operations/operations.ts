@@ -1,0 +1,13 @@
+// Every operation of the public interface. The edge's routes come from this table, and so does GET /openapi.json.
+import { administrationOperations } from "./administration.ts";
+import { healthOperations } from "./health.ts";
+import { ingestionOperations } from "./ingestion.ts";
+import type { Operation } from "./operation.ts";
+import { queriesOperations } from "./queries.ts";
+
+export const operations: readonly Operation[] = [
+  ...ingestionOperations,
+  ...queriesOperations,
+  ...administrationOperations,
+  ...healthOperations,
+];
