@@ -38,7 +38,7 @@ export function matches(event: ReferenceEvent, filters: readonly Filter[]): bool
   });
 }
 
-function matchesProperty(value: unknown, filter: PropertyFilter): boolean {
+export function matchesProperty(value: unknown, filter: PropertyFilter): boolean {
   const text = textOf(value);
   const wanted = filter.value;
   const equals = (scalar: FilterScalar): boolean => text !== null && text === String(scalar);
