@@ -79,6 +79,16 @@ describe("compileCheck", () => {
       expected: [{ path: "breakdown.limit" }],
     },
     {
+      name: "unknown field of a breakdown by cohorts",
+      query: { series: [{ event: "a" }], breakdown: { cohorts: ["c"], limit: 3 } },
+      expected: [{ path: "breakdown.limit", message: "is not a known field" }],
+    },
+    {
+      name: "the same cohort twice",
+      query: { series: [{ event: "a" }], breakdown: { cohorts: ["c", "c"] } },
+      expected: [{ path: "breakdown.cohorts" }],
+    },
+    {
       name: "filters nested 50 deep",
       query: { series: [{ event: "a" }], filters: [nest(50)] },
       expected: [{ path: "filters", message: "is nested too deep" }],

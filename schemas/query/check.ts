@@ -76,11 +76,13 @@ function literalsOf(schema: TSchema): string[] | undefined {
   return literals?.every((literal) => typeof literal === "string") ? (literals as string[]) : undefined;
 }
 
-/** Which variant of the filter union was meant: the order of `Filter` in filter.ts. */
-function filterVariant(value: unknown): number | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if ("or" in value) return 2;
-  return "cohort" in value ? 1 : 0;
+/** Which variant of a union of objects was meant: the one most of whose required fields are there. */
+function meantVariant(schema: TSchema, value: unknown): number | undefined {
+  const variants = schema["anyOf"] as { type?: string; required?: string[] }[] | undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  if (variants?.every(({ type }) => type === "object") !== true) return undefined;
+  const present = variants.map(({ required }) => (required ?? []).filter((name) => name in value).length);
+  return present.indexOf(Math.max(...present));
 }
 
 function collectProblems(error: ValueError, problems: FieldProblem[]): void {
@@ -93,8 +95,8 @@ function collectProblems(error: ValueError, problems: FieldProblem[]): void {
   if (error.type === ValueErrorType.Union) {
     const literals = literalsOf(error.schema);
     if (literals !== undefined) return add(`must be one of ${literals.join(", ")}`);
-    const variant = filterVariant(error.value);
-    const inner = error.errors.length === 3 && variant !== undefined ? error.errors[variant] : undefined;
+    const variant = meantVariant(error.schema, error.value);
+    const inner = variant === undefined ? undefined : error.errors[variant];
     if (inner !== undefined) {
       for (const each of inner) collectProblems(each, problems);
       return;

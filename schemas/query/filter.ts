@@ -50,7 +50,6 @@ const CohortFilter = Type.Object(
 );
 export type CohortFilter = Static<typeof CohortFilter>;
 
-/** Order of the variants: `check.ts` picks one by the fields that are there. */
 export const Filter = Type.Recursive(
   (Self) =>
     Type.Union([

@@ -8,6 +8,7 @@ export const queryLimits = {
   filterValuesMax: 1000,
   seriesMax: 26,
   breakdownLimitMax: 1000,
+  breakdownCohortsMax: 25,
   /** Of one series over one period. */
   bucketsMax: 10_000,
   /** Values of the answer: buckets times series times periods times breakdown values. */

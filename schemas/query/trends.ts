@@ -1,5 +1,6 @@
 // POST /v1/query/trends: values over time, several series, broken down by a property.
 import { Type, type Static } from "@sinclair/typebox";
+import { CohortBreakdown, propertyBreakdown } from "./breakdown.ts";
 import { Filters, PropertyName } from "./filter.ts";
 import { queryLimits } from "./limits.ts";
 import { Meta } from "./meta.ts";
@@ -59,10 +60,8 @@ export const TrendsQuery = Type.Object(
     interval: Type.Optional(oneOf(intervals, "Default day.")),
     week_start: Type.Optional(oneOf(["monday", "sunday"], "Default monday.")),
     breakdown: Type.Optional(
-      Type.Object(
-        {
-          property: PropertyName,
-          on: Type.Optional(oneOf(["event", "user"])),
+      Type.Union([
+        propertyBreakdown({
           limit: Type.Optional(
             Type.Integer({
               minimum: 1,
@@ -70,9 +69,9 @@ export const TrendsQuery = Type.Object(
               description: "Values with the highest totals of each series; the rest is $other. Default 25.",
             }),
           ),
-        },
-        strict,
-      ),
+        }),
+        CohortBreakdown,
+      ]),
     ),
     compare: Type.Optional(Type.Boolean({ description: "Also answer the period before, of equal length." })),
   },

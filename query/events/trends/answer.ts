@@ -6,9 +6,9 @@ import { mapBounded, type QueryRun } from "../../store/query-run.ts";
 import { rangeSql } from "../bucket-sql.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { isQuantile } from "./aggregate-sql.ts";
-import { compileRows, compileSlices, compileTop } from "./compile.ts";
+import { compileRows, compileSlices, compileTop, type LineSource } from "./compile.ts";
 import { planSeries, sourcesOf } from "./plan.ts";
-import type { Period, TrendSeries, TrendsRequest } from "./request.ts";
+import type { Period, TrendBreakdown, TrendSeries, TrendsRequest } from "./request.ts";
 import { shapeLines, shapeSeries, type Line } from "./shape.ts";
 
 /** More values than this and a quantile is approximated: keeping all of them takes 8 bytes each. */
@@ -45,6 +45,7 @@ async function topValues(
   const { breakdown } = request;
   const period = request.periods[0];
   if (breakdown === undefined || period === undefined) return undefined;
+  if ("cohorts" in breakdown) return breakdown.cohorts;
   const exact = await quantileIsExact(run, series, period);
   const plan = planSeries(request, series, period);
   if (plan.kind !== "rows") throw new Error("trends: a breakdown is answered from rows");
@@ -82,10 +83,14 @@ async function linesOf(
           people: run.people,
           exact: await quantileIsExact(run, series, period),
           table: plan.table,
-          ...(breakdown !== undefined && top !== undefined ? { breakdown: { source: breakdown, top } } : {}),
+          ...(breakdown !== undefined && top !== undefined ? { breakdown: lineSource(breakdown, top) } : {}),
         });
   const rows = await run.rows({ step: series.label, sources: sourcesOf(plan), plan }, statement);
   return shapeLines(rows, series, period, top);
+}
+
+function lineSource(breakdown: TrendBreakdown, top: readonly (string | null)[]): LineSource {
+  return "cohorts" in breakdown ? breakdown : { values: breakdown, top };
 }
 
 /** Looks at how many events there are before all their values are asked into memory. */

@@ -1,6 +1,8 @@
 // One series over one period as SQL. Every statement answers all buckets and, through ROLLUP, the whole range,
 // merged from the same aggregation states: the union of users, the quantile over all values.
+import { isMemberSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
+import { cutBitmapSql } from "../../people/person-set.ts";
 import { personsOfSql, personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
@@ -16,6 +18,11 @@ import type { Period, TrendSeries } from "./request.ts";
 /** Rank of every value beyond the limit. Ranks of the others count from 1. */
 export const otherRank = 0;
 
+/** Into which lines rows are put; ranks count them from 1. */
+export type LineSource =
+  | { readonly values: ValueSource; readonly top: readonly (string | null)[] }
+  | { readonly cohorts: readonly string[] };
+
 interface SeriesOptions {
   readonly series: TrendSeries;
   readonly period: Period;
@@ -25,16 +32,14 @@ interface SeriesOptions {
 }
 
 /** Columns: rank, 1 when over all ranks, bucket, 1 when over all buckets, value. */
-export function compileRows(
-  options: SeriesOptions & { breakdown?: { source: ValueSource; top: readonly (string | null)[] } },
-): Statement {
+export function compileRows(options: SeriesOptions & { breakdown?: LineSource }): Statement {
   const { series, period, breakdown, table } = options;
   const context: SqlContext = { parameters: new Parameters(), people: options.people };
   const keys = breakdown === undefined ? ["bucket"] : ["rank", "bucket"];
   const rank =
     breakdown === undefined
       ? "toUInt16(1) AS rank, 0 AS all_ranks"
-      : `${rankSql(breakdown.source, breakdown.top, context)} AS rank, grouping(rank) AS all_ranks`;
+      : `${rankSql(breakdown, context)} AS rank, grouping(rank) AS all_ranks`;
   const bucket = `${bucketSql(table, period.buckets, context.parameters)} AS bucket, grouping(bucket) AS all_buckets`;
   const sql = [
     `SELECT ${rank}, ${bucket}, ${aggregateSql(series, options.exact, options.people)} AS value`,
@@ -57,7 +62,7 @@ export function compileTop(options: SeriesOptions & { source: ValueSource; limit
   return { sql, parameters: context.parameters.values };
 }
 
-/** Counts of events and users without filters, from any mix of tables. Same columns as `compileRows`. */
+/** Counts of events and users, and users of cohorts, from any mix of tables. Same columns as `compileRows`. */
 export function compileSlices(
   series: TrendSeries,
   period: Period,
@@ -67,9 +72,10 @@ export function compileSlices(
   const context: SqlContext = { parameters: new Parameters(), people };
   const users = series.math !== "total";
   const parts = slices.map((slice) => {
+    // Filters, if there are any, cut the sets of users below.
     const conditions = [
       rangeSql(slice.table, slice, context.parameters),
-      ...eventConditions(series, context),
+      ...eventConditions({ event: series.event, filters: [] }, context),
     ];
     const columns = [
       `${bucketSql(slice.table, period.buckets, context.parameters)} AS slice_bucket`,
@@ -77,9 +83,10 @@ export function compileSlices(
     ];
     return `SELECT ${columns.join(", ")}\n${fromTable(slice.table, conditions)}\nGROUP BY slice_bucket`;
   });
-  const persons = people.merged
-    ? `bitmapCardinality(${personsOfSql(people, "groupBitmapMergeState(slice_users)")})`
-    : "groupBitmapMerge(slice_users)";
+  const persons =
+    people.merged || series.filters.length > 0
+      ? `bitmapCardinality(${cutBitmapSql(personsOfSql(people, "groupBitmapMergeState(slice_users)"), series.filters, context)})`
+      : "groupBitmapMerge(slice_users)";
   const value = {
     total: "sum(slice_events)",
     unique_users: persons,
@@ -101,7 +108,19 @@ function countsSql(slice: Slice, users: boolean, people: People): string {
   return `${events}, ${state} AS slice_users`;
 }
 
-function rankSql(source: ValueSource, top: readonly (string | null)[], context: SqlContext): string {
+function rankSql(source: LineSource, context: SqlContext): string {
+  return "cohorts" in source
+    ? cohortRanksSql(source.cohorts, context)
+    : valueRankSql(source.values, source.top, context);
+}
+
+/** A row comes once for each cohort of its person, and not at all for nobody's. */
+function cohortRanksSql(cohorts: readonly string[], context: SqlContext): string {
+  const ranks = cohorts.map((id, index) => `if(${isMemberSql(id, context)}, ${index + 1}, 0)`);
+  return `arrayJoin(arrayFilter(each -> each > 0, CAST([${ranks.join(", ")}], 'Array(UInt16)')))`;
+}
+
+function valueRankSql(source: ValueSource, top: readonly (string | null)[], context: SqlContext): string {
   const { parameters } = context;
   const text = valueTextSql(source, context);
   const named = top.flatMap((value, index) => (value === null ? [] : [{ value, rank: index + 1 }]));

@@ -4,6 +4,7 @@ import type { Filter } from "#schemas/query/filter.ts";
 import { queryLimits } from "#schemas/query/limits.ts";
 import { propertyMaths, TrendsQuery, type TrendMath } from "#schemas/query/trends.ts";
 import type { QueryRequest } from "../../answer-query.ts";
+import type { CohortUse } from "../../people/people.ts";
 import { checkFilters, checkProperty } from "../../sql/check-filters.ts";
 import type { Buckets } from "../../time/buckets.ts";
 import { previousPeriod } from "../../time/previous-period.ts";
@@ -35,8 +36,13 @@ export interface TrendsRequest extends QueryRequest {
   readonly series: readonly TrendSeries[];
   readonly formula: { readonly text: string; readonly parsed: Formula } | undefined;
   readonly periods: readonly Period[];
-  readonly breakdown: (ValueSource & { readonly limit: number }) | undefined;
+  readonly breakdown: TrendBreakdown | undefined;
 }
+
+export type TrendBreakdown =
+  | (ValueSource & { readonly limit: number })
+  /** One line for each, of its members. */
+  | { readonly cohorts: readonly string[] };
 
 const breakdownLimitDefault = 25;
 const checkShape = compileCheck(TrendsQuery);
@@ -64,8 +70,9 @@ export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
       filters: [...(query.filters ?? []), ...(given.filters ?? [])],
     };
   });
-  if (query.breakdown !== undefined) {
-    problems.push(...checkProperty(query.breakdown.property, query.breakdown.on, "breakdown"));
+  const breakdown = readBreakdown(query.breakdown);
+  if (breakdown !== undefined && "property" in breakdown) {
+    problems.push(...checkProperty(breakdown.property, breakdown.on, "breakdown"));
   }
   let formula: TrendsRequest["formula"];
   if (query.formula !== undefined) {
@@ -79,21 +86,13 @@ export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
   if (problems.length > 0) throw invalidQuery(problems);
 
   const range = readRange(query, nowMs);
-  const breakdown =
-    query.breakdown === undefined
-      ? undefined
-      : {
-          property: query.breakdown.property,
-          on: query.breakdown.on ?? "event",
-          limit: query.breakdown.limit ?? breakdownLimitDefault,
-        };
   const interval = query.interval ?? "day";
   const weekStart = query.week_start ?? "monday";
   const ranges: (Range & { compare: boolean })[] = [{ ...range, compare: false }];
   if (query.compare === true)
     ranges.push({ ...range, ...previousPeriod(range, range.zone, interval), compare: true });
   const columns = series.length + (formula === undefined ? 0 : 1);
-  const linesMax = ranges.length * columns * ((breakdown?.limit ?? 0) + 1);
+  const linesMax = ranges.length * columns * linesOfSeriesMax(breakdown);
   const bucketsMax = Math.min(queryLimits.bucketsMax, Math.floor(queryLimits.pointsMax / linesMax));
   return {
     series,
@@ -105,7 +104,23 @@ export function readTrendsRequest(body: unknown, nowMs: number): TrendsRequest {
       buckets: readBuckets({ ...each, interval, weekStart }, bucketsMax),
     })),
     breakdown,
-    cohortsUsed,
+    cohortsUsed: [...cohortsUsed, ...cohortsOf(breakdown)],
     explain: query.explain === true,
   };
+}
+
+function readBreakdown(given: TrendsQuery["breakdown"]): TrendBreakdown | undefined {
+  if (given === undefined || "cohorts" in given) return given;
+  const { property, on, limit } = given;
+  return { property, on: on ?? "event", limit: limit ?? breakdownLimitDefault };
+}
+
+function cohortsOf(breakdown: TrendBreakdown | undefined): CohortUse[] {
+  if (breakdown === undefined || !("cohorts" in breakdown)) return [];
+  return breakdown.cohorts.map((id, index) => ({ id, path: `breakdown.cohorts[${index}]` }));
+}
+
+function linesOfSeriesMax(breakdown: TrendBreakdown | undefined): number {
+  if (breakdown === undefined) return 1;
+  return "cohorts" in breakdown ? breakdown.cohorts.length : breakdown.limit + 1;
 }
