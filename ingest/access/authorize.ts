@@ -5,26 +5,37 @@ import type { RequestHead } from "../server/exchange.ts";
 import { hashKey, parseKey } from "./credentials.ts";
 import type { KeyCache } from "./key-cache.ts";
 
-function checkScope(resolved: ResolvedKey | null, scope: KeyScope): ResolvedKey {
+function checkScope(resolved: ResolvedKey | null, scopes: readonly KeyScope[]): ResolvedKey {
   if (resolved === null) throw new MillraceError("UNAUTHORIZED");
-  if (resolved.scope !== scope) {
+  if (!scopes.includes(resolved.scope)) {
     throw new MillraceError("FORBIDDEN", {
-      message: `This needs a key of scope ${scope}; the key that was sent has scope ${resolved.scope}.`,
+      message: `This needs a key of scope ${scopes.join(" or ")}; the key that was sent has scope ${resolved.scope}.`,
     });
   }
   return resolved;
 }
 
-/** A promise only when the key is not cached. Throws or rejects: UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE. */
-export function authorize(
+/** As `authorize`, for a key that came elsewhere than in the header. */
+export function resolveKey(
   keys: KeyCache,
-  head: RequestHead,
-  scope: KeyScope,
+  key: string,
+  scopes: readonly KeyScope[],
 ): ResolvedKey | Promise<ResolvedKey> {
-  const key = parseKey(head.header("authorization"), scope === "write");
   if (key === "") throw new MillraceError("UNAUTHORIZED");
   const resolved = keys.resolve(hashKey(key));
   return resolved instanceof Promise
-    ? resolved.then((later) => checkScope(later, scope))
-    : checkScope(resolved, scope);
+    ? resolved.then((later) => checkScope(later, scopes))
+    : checkScope(resolved, scopes);
+}
+
+/**
+ * A promise only when the key is not cached; a key of any of the scopes will do.
+ * Throws or rejects: UNAUTHORIZED, FORBIDDEN, SERVICE_UNAVAILABLE.
+ */
+export function authorize(
+  keys: KeyCache,
+  head: RequestHead,
+  ...scopes: readonly KeyScope[]
+): ResolvedKey | Promise<ResolvedKey> {
+  return resolveKey(keys, parseKey(head.header("authorization"), scopes.includes("write")), scopes);
 }

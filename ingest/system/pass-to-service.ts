@@ -1,7 +1,7 @@
 // Operations that a service answers: the request's body or parameters go out as they are, the answer's bytes come back.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import type { AnsweringService, Operation } from "#schemas/operations/operation.ts";
+import { scopesOf, type AnsweringService, type Operation } from "#schemas/operations/operation.ts";
 import { callServiceRaw, callStream, type CallOptions } from "#streams/call-service.ts";
 import { authorize } from "../access/authorize.ts";
 import type { KeyCache } from "../access/key-cache.ts";
@@ -78,8 +78,8 @@ function createPrepare(
   operation: Operation,
   service: AnsweringService,
 ): (exchange: Exchange, head: RequestHead) => Promise<Prepared> {
-  const { scope } = operation;
-  if (scope === null) throw new Error(`${operation.path} is answered by a service and needs a key`);
+  const scopes = scopesOf(operation.scope);
+  if (scopes.length === 0) throw new Error(`${operation.path} is answered by a service and needs a key`);
   const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const limits = {
     bytesMax: service.bodyBytesMax ?? bodyBytesMaxDefault,
@@ -91,7 +91,7 @@ function createPrepare(
     // Everything of the head is read before the first await.
     const parameters = readParameters(head, names, accepted.length > 1, service.stream === true);
     const traceparent = head.header("traceparent");
-    const authorized = authorize(access.keys, head, scope);
+    const authorized = authorize(access.keys, head, ...scopes);
     const body =
       operation.body === undefined
         ? undefined

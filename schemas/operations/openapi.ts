@@ -1,7 +1,7 @@
 // The OpenAPI 3.1 document, built from the operations and the contracts that they name.
 import { errorCatalogue, type ErrorCode } from "../errors.ts";
 import { errorContract } from "./event-contracts.ts";
-import type { Operation } from "./operation.ts";
+import { scopesOf, type Operation } from "./operation.ts";
 import { operations } from "./operations.ts";
 
 const schemasPath = "#/components/schemas/";
@@ -69,7 +69,8 @@ function buildOperation(operation: Operation, components: Components): unknown {
     tags: [operation.tag],
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    security: operation.scope === null ? [] : [{ [`${operation.scope}Key`]: [] }],
+    // Alternatives: any one of the keys will do.
+    security: scopesOf(operation.scope).map((scope) => ({ [`${scope}Key`]: [] })),
     ...(operation.parameters === undefined
       ? {}
       : {

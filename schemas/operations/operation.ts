@@ -28,8 +28,8 @@ export interface Operation {
   readonly path: string;
   /** Absent: the edge answers by itself. */
   readonly service?: AnsweringService;
-  /** Null: open to everybody. */
-  readonly scope: KeyScope | null;
+  /** A key of this scope, or of any of these; null: open to everybody. */
+  readonly scope: KeyScope | readonly KeyScope[] | null;
   readonly tag: "Ingestion" | "Queries" | "Cohorts" | "Users" | "Administration" | "Health";
   readonly summary: string;
   readonly description?: string;
@@ -44,6 +44,12 @@ export interface Operation {
   };
   /** Codes beyond those of the key and of a service that is away. */
   readonly errors: readonly ErrorCode[];
+}
+
+/** Scopes that may call an operation; empty when it is open to everybody. */
+export function scopesOf(scope: Operation["scope"]): readonly KeyScope[] {
+  if (scope === null) return [];
+  return typeof scope === "string" ? [scope] : scope;
 }
 
 export const json = "application/json";
