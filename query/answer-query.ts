@@ -56,6 +56,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
       rows_read: run.rowsRead,
       cache: "none",
       exact: run.exact,
+      ...(run.exact ? {} : { notes: [...run.notes] }),
     },
     ...(request.explain ? { explain: await run.explain() } : {}),
   };

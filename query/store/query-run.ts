@@ -29,8 +29,8 @@ export class QueryRun implements QueryScope {
   readonly signal: AbortSignal;
   readonly people: People;
   rowsRead = 0;
-  /** Set to false by whoever approximates. */
-  exact = true;
+  /** What is approximated, and how; said in `meta`. */
+  readonly notes = new Set<string>();
   readonly #sources = new Set<string>();
   readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
 
@@ -52,6 +52,10 @@ export class QueryRun implements QueryScope {
     for (const source of plan.sources) this.#sources.add(source);
     this.rowsRead += rowsRead;
     this.#statements.push({ plan, statement });
+  }
+
+  get exact(): boolean {
+    return this.notes.size === 0;
   }
 
   /** Tables that answered, joined with +. */

@@ -10,6 +10,7 @@ export const Meta = Type.Object({
   source: Type.String({ description: "Tables that answered, joined with +." }),
   rows_read: Type.Integer(),
   cache: oneOf(["none", "hit", "partial", "miss"]),
-  exact: Type.Boolean(),
+  exact: Type.Boolean({ description: "False when a part of the answer is approximated; `notes` say which." }),
+  notes: Type.Optional(Type.Array(Type.String())),
 });
 export type Meta = Static<typeof Meta>;

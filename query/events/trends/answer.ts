@@ -109,6 +109,6 @@ async function quantileIsExact(run: QueryRun, series: TrendSeries, period: Perio
     { sql: `SELECT sum(events) ${fromTable("rollup_day", conditions)}`, parameters: parameters.values },
   );
   const exact = Number(rows[0]?.[0] ?? 0) <= exactQuantileEventsMax;
-  if (!exact) run.exact = false;
+  if (!exact) run.notes.add(`${series.math} of ${series.label} is approximated (t-digest)`);
   return exact;
 }
