@@ -19,6 +19,8 @@ import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
 import { Admission } from "./admission.ts";
 import { createIngestMetrics, type IngestMetrics } from "./metrics.ts";
+import { Intake } from "./events/intake.ts";
+import { createReceiveFrames } from "./events/receive-frames.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
@@ -84,21 +86,24 @@ export async function start(
     const admission = new Admission({ publisher, board, lagEventsMax: config.lagEventsMax });
     releasers.add("admission", () => admission.stop());
 
+    const intake = new Intake({
+      limits,
+      admission,
+      publisher,
+      observer: {
+        accepted: (events, bytes) => observers.current?.events.accepted(events, bytes),
+        rejected: (code) => observers.current?.events.rejected(code),
+      },
+      eventBytesMax: eventLimits.eventBytesMax,
+    });
     const routes = createRoutes({
       events: {
         keys,
-        limits,
-        admission,
-        publisher,
+        intake,
         log,
-        observer: {
-          accepted: (events, bytes) => observers.current?.events.accepted(events, bytes),
-          rejected: (code) => observers.current?.events.rejected(code),
-        },
         bodyBytesMax: config.bodyBytesMax,
         eventsPerRequestMax: config.eventsPerRequestMax,
         bodyDeadlineMs: tuning.bodyDeadlineMs ?? bodyDeadlineMsMax,
-        eventBytesMax: eventLimits.eventBytesMax,
       },
       services: { connection, keys },
       version: await readVersion(),
@@ -123,6 +128,19 @@ export async function start(
 
     const server = createServer({
       routes,
+      sockets: [
+        {
+          path: "/v1/ingest",
+          frameBytesMax: config.bodyBytesMax,
+          open: createReceiveFrames({
+            keys,
+            intake,
+            budget,
+            log,
+            eventsPerRequestMax: config.eventsPerRequestMax,
+          }),
+        },
+      ],
       fallback: answerUnknown,
       fallbackTraits,
       observer: metrics.exchanges,

@@ -3,7 +3,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { ErrorCode } from "#schemas/errors.ts";
 import type { PublisherObserver } from "#streams/publisher-limits.ts";
-import type { EventsObserver } from "./events/receive-events.ts";
+import type { EventsObserver } from "./events/intake.ts";
 import type { ExchangeObserver, RouteTraits } from "./server/exchange.ts";
 
 export interface IngestMetrics {

@@ -27,6 +27,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   const { document, page } = createDescription(parts.version);
   return {
     "POST /v1/events": createReceiveEvents(parts.events),
+    "GET /v1/ingest": answerUpgradeRequired,
     "GET /metrics": parts.metrics,
     "GET /healthz": parts.health,
     "GET /readyz": parts.readiness,
@@ -60,6 +61,11 @@ export function createRoutes(parts: RouteParts): ServerRoute[] {
   );
   for (const path of corsPaths) table.push({ method: "OPTIONS", path, handler: answerPreflight });
   return table.map((route, index) => ({ ...route, index, cors: corsPaths.has(route.path) }));
+}
+
+/** Reached by requests that do not ask for a WebSocket; those that do never come here. */
+function answerUpgradeRequired(exchange: Exchange): void {
+  exchange.fail(new MillraceError("UPGRADE_REQUIRED"), [["Upgrade", "websocket"]]);
 }
 
 /** Counted as one route, whatever the address was: metrics have closed sets of labels. */

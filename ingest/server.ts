@@ -20,6 +20,7 @@ import {
   type RequestHead,
   type RouteTraits,
 } from "./server/exchange.ts";
+import { SocketServer, type SocketRoute } from "./server/sockets.ts";
 
 export type Handler = (exchange: Exchange, head: RequestHead) => void | Promise<void>;
 
@@ -33,7 +34,7 @@ export interface HttpServer {
   listen(host: string, port: number): Promise<number>;
   /** Takes no new connections; answers close the ones that are open. */
   stopListening(): void;
-  /** Resolves when every request is answered, or after `msMax`. */
+  /** Resolves when every request and frame is answered, or after `msMax`. */
   drain(msMax: number): Promise<void>;
   /** Ends all connections. */
   close(): void;
@@ -48,6 +49,7 @@ const methods = { GET: "get", POST: "post", PUT: "put", DELETE: "del", OPTIONS: 
 
 export function createServer(options: {
   routes: readonly ServerRoute[];
+  sockets: readonly SocketRoute[];
   /** For what no route takes: the methods that its address would take, if any. */
   fallback: (exchange: Exchange, allowedMethods: readonly string[]) => void;
   fallbackTraits: RouteTraits;
@@ -75,6 +77,8 @@ export function createServer(options: {
   };
 
   const app = App();
+  const sockets = new SocketServer(options.sockets, options.log);
+  sockets.listen(app);
   for (const route of options.routes) {
     app[methods[route.method]](route.path, (response: HttpResponse, request: HttpRequest) => {
       const exchange = new Exchange(response, route, nextRequestId(), owner);
@@ -121,9 +125,10 @@ export function createServer(options: {
       owner.closing = true;
       if (listening !== undefined) us_listen_socket_close(listening);
       listening = undefined;
+      sockets.drain();
     },
     async drain(msMax) {
-      for (let waitedMs = 0; owner.open > 0 && waitedMs < msMax; waitedMs += drainPollMs) {
+      for (let waitedMs = 0; owner.open + sockets.open > 0 && waitedMs < msMax; waitedMs += drainPollMs) {
         await new Promise((resolve) => {
           setTimeout(resolve, drainPollMs);
         });

@@ -109,6 +109,16 @@ export const errorCatalogue = {
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    retryable: false,
+    message: "This address speaks WebSocket only: connect with ws:// and send the key in the first frame.",
+  },
+  TOO_MANY_FRAMES: {
+    status: 429,
+    retryable: true,
+    message: "Too many frames are not answered yet; wait for answers before sending more.",
+  },
   REQUEST_TIMEOUT: { status: 408, retryable: true, message: "The body did not arrive in time." },
   CONFLICT: { status: 409, retryable: false, message: "Something with this name exists already." },
   RATE_LIMITED: { status: 429, retryable: true, message: "Too many requests; wait as Retry-After says." },

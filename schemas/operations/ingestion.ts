@@ -43,6 +43,22 @@ export const ingestionOperations: readonly Operation[] = [
   },
   {
     method: "GET",
+    path: "/v1/ingest",
+    scope: null,
+    tag: "Ingestion",
+    summary: "Send events over a WebSocket",
+    description:
+      'The first frame is `{"key":"<write key>"}`; it is answered only when the key is refused. Each further text ' +
+      "frame is one event, an array or a batch, as in `POST /v1/events`, and is answered in order with " +
+      '`{"ack":n,"accepted":…,"rejected":[…]}` once the log holds its accepted events; `n` counts the frames from 1, ' +
+      "without the first. A frame that could not be taken is answered with `error` beside it and may be sent " +
+      "again with the same event ids. Answers come late while the log is behind; more than 64 unanswered frames end " +
+      "the connection.",
+    success: { status: 101, description: "The connection is open.", content: json },
+    errors: ["UPGRADE_REQUIRED"],
+  },
+  {
+    method: "GET",
     path: "/v1/events/{event_id}",
     service: { subject: "svc.query.receipt", msMax: 5_000 },
     scope: "read",

@@ -1,0 +1,120 @@
+// The way of events into the log, the same from every entry: may they come in, is each of them good, and the
+// verdicts once the log holds the accepted ones.
+import { MillraceError, type ErrorCode } from "#schemas/errors.ts";
+import { userKeyOf, type LogEvent } from "#schemas/events/event.ts";
+import { partitionOf } from "#schemas/hash.ts";
+import type { ResolvedKey } from "#schemas/projects/project.ts";
+import type { Commit } from "#streams/publisher-block.ts";
+import type { Publisher } from "#streams/publisher.ts";
+import type { RateLimits } from "../access/rate-limits.ts";
+import type { Admission } from "../admission.ts";
+import { checkEvent, type Arrival } from "./check-event.ts";
+import { MalformedLine, type SentEvents } from "./parse-body.ts";
+import { buildRejection, type Rejection } from "./verdicts.ts";
+
+/** Events are counted by outcome; told once a request or frame. */
+export interface EventsObserver {
+  accepted(events: number, bytes: number): void;
+  rejected(code: ErrorCode): void;
+}
+
+export interface IntakeOptions {
+  readonly limits: RateLimits;
+  readonly admission: Admission;
+  readonly publisher: Publisher;
+  readonly observer: EventsObserver;
+  /** Texts no larger than this cannot hold an event that is too large. */
+  readonly eventBytesMax: number;
+}
+
+/** What became of the events that came together; also their commit in the publisher. */
+export class Delivery implements Commit {
+  outstanding = 0;
+  failure: MillraceError | undefined;
+  accepted = 0;
+  readonly rejected: Rejection[] = [];
+  readonly #settle: (delivery: Delivery) => void;
+
+  constructor(settle: (delivery: Delivery) => void) {
+    this.#settle = settle;
+  }
+
+  settled(): void {
+    this.#settle(this);
+  }
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  // Encoded within `append`, so one object serves all events.
+  readonly #scratch = {} as LogEvent;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Before the events are read: why `bytes` cannot be taken at all now. */
+  refusal(bytes: number): MillraceError | undefined {
+    return this.#options.admission.refusal(bytes);
+  }
+
+  /** Before the events are read: why this project's cannot be taken now. */
+  limited(key: ResolvedKey): MillraceError | undefined {
+    return key.eventsPerSecondMax === null ? undefined : this.#options.limits.refusal(key.projectId);
+  }
+
+  /** Takes the events of the project's allowance; a promise only when Redis has to be asked. */
+  admit(
+    key: ResolvedKey,
+    events: number,
+    bytes: number,
+  ): MillraceError | undefined | Promise<MillraceError | undefined> {
+    const { limits, publisher } = this.#options;
+    if (key.eventsPerSecondMax === null) return publisher.refusal(bytes);
+    const taken = limits.take(key.projectId, events, key.eventsPerSecondMax);
+    return taken instanceof Promise
+      ? taken.then((refused) => refused ?? publisher.refusal(bytes))
+      : (taken ?? publisher.refusal(bytes));
+  }
+
+  /** Publishes what is good; `settle` is called once, when the log holds it or will not. `admit` came before. */
+  publish(
+    key: ResolvedKey,
+    sent: SentEvents,
+    bytes: number,
+    userAgent: string,
+    settle: (delivery: Delivery) => void,
+  ): void {
+    const { publisher, observer } = this.#options;
+    const scratch = this.#scratch;
+    const delivery = new Delivery(settle);
+    const arrival: Arrival = {
+      projectId: key.projectId,
+      receivedAtMs: Date.now(),
+      sentAtMs: sent.sentAtMs,
+      userAgent,
+      measure: bytes > this.#options.eventBytesMax,
+    };
+    const { events } = sent;
+    for (let index = 0; index < events.length; index += 1) {
+      const event = events[index];
+      const malformed = event instanceof MalformedLine;
+      const code = malformed ? "MALFORMED_JSON" : checkEvent(event, arrival, scratch);
+      if (code === undefined) {
+        const partition = partitionOf(scratch.project_id, userKeyOf(scratch), publisher.partitions);
+        publisher.append(partition, scratch, delivery);
+        delivery.accepted += 1;
+      } else {
+        observer.rejected(code);
+        delivery.rejected.push(buildRejection(index, event, code, malformed ? event.message : undefined));
+      }
+    }
+    observer.accepted(delivery.accepted, bytes);
+    if (delivery.accepted === 0) delivery.settled();
+  }
+}
+
+/** The User-Agent header where a browser sent it; libraries' own say nothing about the person's device. */
+export function browserOf(userAgent: string): string {
+  return userAgent.startsWith("Mozilla/") ? userAgent : "";
+}
