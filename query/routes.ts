@@ -1,6 +1,8 @@
 // Every method of the query service, in one table: svc.query.<name>.
 import type { Call, Handler, StreamHandler, StreamSink } from "#streams/services.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import { cohortStatement } from "./cohorts/cohort-statement.ts";
+import { cohortUsers } from "./cohorts/cohort-users.ts";
 import { exportEvents } from "./events/export/export-events.ts";
 import { receipt } from "./events/receipt/receipt.ts";
 import { trends } from "./events/trends/trends.ts";
@@ -19,6 +21,8 @@ type StreamMethod = (
 const methods: Readonly<Record<string, Method>> = {
   trends,
   receipt,
+  cohort_statement: cohortStatement,
+  cohort_users: cohortUsers,
   system: describeSystem,
 };
 const streams: Readonly<Record<string, StreamMethod>> = { export_events: exportEvents };

@@ -107,6 +107,7 @@ export const errorCatalogue = {
   },
   NOT_FOUND: { status: 404, retryable: false, message: "There is nothing at this address." },
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
+  COHORT_NOT_FOUND: { status: 404, retryable: false, message: "No cohort with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
   UPGRADE_REQUIRED: {

@@ -1,11 +1,11 @@
-// Filters that look at people alone, as set algebra over bitmaps: a set of users from a rollup is then cut down to
+// Sets of people and their algebra over bitmaps. Filters that look at people alone become such sets: a set of users from a rollup is then cut down to
 // those who match, without looking at a single event.
 import type { Filter } from "#schemas/query/filter.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { cohortBitmapSql } from "./cohort-sql.ts";
 
 /** A set of persons, or everybody else. */
-interface PersonSet {
+export interface PersonSet {
   readonly bitmap: string;
   readonly complement: boolean;
 }
@@ -33,12 +33,12 @@ function setOf(filter: Filter, context: SqlContext): PersonSet {
   throw new Error("a filter that is no set of people reached the set algebra");
 }
 
-function not({ bitmap, complement }: PersonSet): PersonSet {
+export function not({ bitmap, complement }: PersonSet): PersonSet {
   return { bitmap, complement: !complement };
 }
 
 /** Each operand appears once, so the text grows with the filters and not with their combinations. */
-function intersect(left: PersonSet, right: PersonSet): PersonSet {
+export function intersect(left: PersonSet, right: PersonSet): PersonSet {
   if (left.complement && right.complement) {
     return { bitmap: `bitmapOr(${left.bitmap}, ${right.bitmap})`, complement: true };
   }

@@ -37,8 +37,11 @@ const complements = {
   is_not_set: "is_set",
 } as const;
 
-/** UInt8: the row's person has the property as the filter wants it. */
-export function userFilterSql(filter: PropertyFilter, context: SqlContext): string {
+/** A SELECT of the persons whose property is as the filter wants it; or, if `complement`, of everybody else. */
+export function matchingPersonsSql(
+  filter: PropertyFilter,
+  context: SqlContext,
+): { persons: string; complement: boolean } {
   // What a missing property matches is the complement of what it does not match: a person without a row is missing.
   const complement = Object.hasOwn(complements, filter.operator)
     ? complements[filter.operator as keyof typeof complements]
@@ -46,8 +49,14 @@ export function userFilterSql(filter: PropertyFilter, context: SqlContext): stri
   const positive = complement === undefined ? filter : { ...filter, operator: complement };
   const condition = propertyFilterSql(positive, currentValue, context.parameters);
   const persons = `SELECT person FROM (${currentValuesSql(filter.property, context)}) WHERE ${condition}`;
+  return { persons, complement: complement !== undefined };
+}
+
+/** UInt8: the row's person has the property as the filter wants it. */
+export function userFilterSql(filter: PropertyFilter, context: SqlContext): string {
+  const { persons, complement } = matchingPersonsSql(filter, context);
   // GLOBAL: in a cluster the set is made once, of all servers' rows.
-  return `${personSql(context.people)} GLOBAL ${complement === undefined ? "IN" : "NOT IN"} (${persons})`;
+  return `${personSql(context.people)} GLOBAL ${complement ? "NOT IN" : "IN"} (${persons})`;
 }
 
 /** Nullable(String): the property of the row's person as text. */

@@ -30,7 +30,7 @@ export type FilterScalar = Static<typeof Scalar>;
 
 export const PropertyName = Type.String({ minLength: 1, maxLength: queryLimits.nameLengthMax });
 
-const PropertyFilter = Type.Object(
+export const PropertyFilter = Type.Object(
   {
     property: PropertyName,
     operator: oneOf(filterOperators),
@@ -41,7 +41,7 @@ const PropertyFilter = Type.Object(
 );
 export type PropertyFilter = Static<typeof PropertyFilter>;
 
-const CohortFilter = Type.Object(
+export const CohortFilter = Type.Object(
   {
     cohort: Type.String({ minLength: 1, maxLength: queryLimits.nameLengthMax }),
     negate: Type.Optional(Type.Boolean()),
