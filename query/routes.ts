@@ -3,8 +3,15 @@ import type { Call, Handler, StreamHandler, StreamSink } from "#streams/services
 import { MillraceError } from "#schemas/errors.ts";
 import { cohortStatement } from "./cohorts/cohort-statement.ts";
 import { cohortUsers } from "./cohorts/cohort-users.ts";
+import { eventNames } from "./catalogue/event-names.ts";
+import { properties } from "./catalogue/properties.ts";
+import { propertyValues } from "./catalogue/property-values.ts";
 import { exportEvents } from "./events/export/export-events.ts";
+import { lifecycle } from "./events/lifecycle/lifecycle.ts";
 import { receipt } from "./events/receipt/receipt.ts";
+import { retention } from "./events/retention/retention.ts";
+import { retentionUsers } from "./events/retention/retention-users.ts";
+import { stickiness } from "./events/stickiness/stickiness.ts";
 import { trends } from "./events/trends/trends.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
@@ -20,9 +27,16 @@ type StreamMethod = (
 
 const methods: Readonly<Record<string, Method>> = {
   trends,
+  retention,
+  retention_users: retentionUsers,
+  stickiness,
+  lifecycle,
   receipt,
   cohort_statement: cohortStatement,
   cohort_users: cohortUsers,
+  event_names: eventNames,
+  properties,
+  property_values: propertyValues,
   system: describeSystem,
 };
 const streams: Readonly<Record<string, StreamMethod>> = { export_events: exportEvents };

@@ -11,7 +11,7 @@ import { personSql } from "./person-sql.ts";
 const rank = "(once = 0, version, value)";
 
 /** Rows person, text, number, boolean, is_set of one property. */
-function currentValuesSql(property: string, context: SqlContext): string {
+export function currentValuesSql(property: string, context: SqlContext): string {
   const columns = ["text", "number", "boolean", "value"].map(
     (column) => `argMax(tuple(${column}), ${rank}).1 AS current_${column}`,
   );

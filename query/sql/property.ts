@@ -17,6 +17,9 @@ const builtInColumns: Readonly<Record<string, string>> = {
   $device: "device",
 };
 
+/** Names of properties that every event has, whatever it was sent with. */
+export const builtInProperties: readonly string[] = Object.keys(builtInColumns);
+
 export interface PropertySql {
   /** Nullable(String): the value as text; null when it is missing (or an object). */
   readonly text: string;

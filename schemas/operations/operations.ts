@@ -1,5 +1,6 @@
 // Every operation of the public interface. The edge's routes come from this table, and so does GET /openapi.json.
 import { administrationOperations } from "./administration.ts";
+import { catalogueOperations } from "./catalogue.ts";
 import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import type { Operation } from "./operation.ts";
@@ -8,6 +9,7 @@ import { queriesOperations } from "./queries.ts";
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
   ...queriesOperations,
+  ...catalogueOperations,
   ...administrationOperations,
   ...healthOperations,
 ];
