@@ -8,6 +8,7 @@ import { properties } from "./catalogue/properties.ts";
 import { propertyValues } from "./catalogue/property-values.ts";
 import { exportEvents } from "./events/export/export-events.ts";
 import { lifecycle } from "./events/lifecycle/lifecycle.ts";
+import { paths } from "./events/paths/paths.ts";
 import { receipt } from "./events/receipt/receipt.ts";
 import { retention } from "./events/retention/retention.ts";
 import { retentionUsers } from "./events/retention/retention-users.ts";
@@ -31,6 +32,7 @@ const methods: Readonly<Record<string, Method>> = {
   retention_users: retentionUsers,
   stickiness,
   lifecycle,
+  paths,
   receipt,
   cohort_statement: cohortStatement,
   cohort_users: cohortUsers,

@@ -10,6 +10,7 @@ export type ParameterType =
   | "Array(String)"
   | "Array(Float64)"
   | "Array(Int64)"
+  | "Array(UInt64)"
   | "Array(UInt16)";
 
 /** The store takes 128 KiB in one parameter (its http_max_field_value_size): longer lists go in pieces. */

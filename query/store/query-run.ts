@@ -2,6 +2,7 @@
 import type { People } from "../people/people.ts";
 import { explainStatement } from "./explain-statement.ts";
 import { runStatement, type Statement, type Store } from "./run-statement.ts";
+import { streamRows } from "./stream-rows.ts";
 
 /** How one statement is answered, for `explain`. */
 export interface StatementPlan {
@@ -45,6 +46,16 @@ export class QueryRun implements QueryScope {
     const { rows, rowsRead } = await runStatement(this.store, statement, this);
     this.record(plan, statement, rowsRead);
     return rows;
+  }
+
+  /** The answer as RowBinary, in pieces, for millions of rows; who reads adds what was read to `rowsRead`. */
+  async bytes(
+    plan: StatementPlan,
+    statement: Statement,
+    onBytes: (bytes: Uint8Array) => void,
+  ): Promise<void> {
+    await streamRows(this.store, statement, { projectId: this.projectId, signal: this.signal, onBytes });
+    this.record(plan, statement, 0);
   }
 
   /** For statements that are run elsewhere, as streams. */

@@ -40,12 +40,21 @@ export async function runStatement(
   statement: Statement,
   options: { projectId: number; signal: AbortSignal },
 ): Promise<StatementResult> {
+  return retryWhileAway(store, options.signal, () => runOnce(store, statement, options));
+}
+
+/** Tries again while the store is away, for a short time; throws coded errors. */
+export async function retryWhileAway<T>(
+  store: Pick<Store, "metrics">,
+  signal: AbortSignal,
+  run: () => Promise<T>,
+): Promise<T> {
   const startedMs = performance.now();
   for (let waitMs = retryFirstMs; ; waitMs *= 2) {
     try {
-      return await runOnce(store, statement, options);
+      return await run();
     } catch (error) {
-      const coded = translateStoreError(error, options.signal);
+      const coded = translateStoreError(error, signal);
       const giveUp = performance.now() - startedMs + waitMs > retryMsMax;
       if (coded.code !== "STORE_UNAVAILABLE" || giveUp) {
         store.metrics.statementErrors.inc({ code: coded.code });

@@ -13,6 +13,19 @@ export const queryLimits = {
   bucketsMax: 10_000,
   /** Values of the answer: buckets times series times periods times breakdown values. */
   pointsMax: 100_000,
+  /** Rows of a retention table. */
+  retentionPeriodsMax: 366,
+  /** Numbers of a retention answer: half of rows times rows, times breakdown values. */
+  retentionPointsMax: 250_000,
+  /** Intervals whose sets of people are held at once: stickiness, lifecycle. */
+  intervalSetsMax: 1000,
+  /** People of one page of a list. */
+  usersLimitMax: 10_000,
+  pathStepsMax: 10,
+  pathNodesMax: 1000,
+  pathEdgesMax: 5000,
+  /** A year. */
+  pathSecondsMax: 366 * 86_400,
   nameLengthMax: 200,
   textLengthMax: 1000,
 } as const;

@@ -1,0 +1,51 @@
+// Paths from request to answer: names ▸ lists of events by person, in parts ▸ walk ▸ shape.
+import type { QueryRun } from "../../store/query-run.ts";
+import { compilePaths, pathsTable, type Part } from "./compile.ts";
+import { isStep, loadEventNames, type EventNames } from "./event-names.ts";
+import { PersonLists } from "./person-lists.ts";
+import type { PathsRequest } from "./request.ts";
+import { shapePaths, type PathGraph } from "./shape.ts";
+import { TransitionCounts } from "./transition-counts.ts";
+import { createWalk } from "./walk-paths.ts";
+
+/** Events that the store groups at once: 8 bytes each, up to four times that while lists grow (measured). */
+const eventsOfPartMax = 20_000_000;
+/** More people than that are still answered, each part with more events. */
+const partsMax = 64;
+
+export async function answerPaths(
+  request: PathsRequest,
+  run: QueryRun,
+  eventsOfPart: number = eventsOfPartMax,
+): Promise<PathGraph> {
+  const names = await loadEventNames(request, run);
+  const counts = new TransitionCounts(names.names.length, request.steps);
+  const walk = createWalk(
+    {
+      ...request,
+      anchorNames: flags(names, (name) => request.anchor.event === null || request.anchor.event === name),
+      stepNames: flags(names, (name) => isStep(name, request)),
+    },
+    counts,
+  );
+  if (names.names.length > 0) {
+    for (const part of partsOf(names.events, eventsOfPart)) {
+      const lists = new PersonLists(walk);
+      const plan = { step: "events by person", sources: [pathsTable(request)], plan: { part } };
+      await run.bytes(plan, compilePaths(request, run.people, names, part), (chunk) => lists.push(chunk));
+      lists.end();
+      run.rowsRead += lists.events;
+    }
+  }
+  return shapePaths(counts, { ...request, names: names.names });
+}
+
+function flags({ names }: EventNames, holds: (name: string) => boolean): Uint8Array {
+  return Uint8Array.from(names, (name) => (holds(name) ? 1 : 0));
+}
+
+function partsOf(events: number, eventsOfPart: number): Part[] {
+  let count = 1;
+  while (count < partsMax && events > count * eventsOfPart) count *= 2;
+  return Array.from({ length: count }, (_, index) => ({ index, count }));
+}
