@@ -53,3 +53,10 @@ export function bucketIndexes(buckets: Buckets): (bucket: number) => number | un
   const indexes = new Map(buckets.startsMs.map((start, index) => [(start - originMs) / 1000, index]));
   return (bucket) => indexes.get(bucket);
 }
+
+/** What `bucketSql` answers for each bucket, in order. */
+export function bucketKeys(buckets: Buckets): number[] {
+  const originMs = buckets.startsMs[0] as number;
+  const uniform = uniformSeconds(buckets) !== undefined;
+  return buckets.startsMs.map((start, index) => (uniform ? index : (start - originMs) / 1000));
+}

@@ -13,11 +13,18 @@ export interface Range {
 /** Without `from`: today and the 29 days before it, or before the day of `to`. Without `to`: up to now. */
 const defaultDays = 29;
 
-/** Throws INVALID_QUERY that names the wrong fields. */
-export function readRange(
-  query: { from?: string | number; to?: string | number; timezone?: string },
-  nowMs: number,
-): Range {
+interface RangeFields {
+  from?: string | number;
+  to?: string | number;
+  timezone?: string;
+}
+
+/** The edges as given; `endMs` is the first instant after `to`. Throws INVALID_QUERY that names the wrong fields. */
+export function readEdges(query: RangeFields): {
+  zone: string;
+  fromMs: number | undefined;
+  endMs: number | undefined;
+} {
   const zone = query.timezone ?? "UTC";
   if (!isTimeZone(zone)) throw invalidQuery([{ path: "timezone", message: "is not an IANA time zone" }]);
   const problems: FieldProblem[] = [];
@@ -32,10 +39,17 @@ export function readRange(
     }
     return instant;
   };
-  const from = read("from");
-  const to = read("to") ?? Math.max(nowMs, from ?? nowMs);
+  const fromMs = read("from");
+  const to = read("to");
   if (problems.length > 0) throw invalidQuery(problems);
-  const fromMs = from ?? startOfDayBefore(to, zone, defaultDays);
-  if (fromMs > to) throw invalidQuery([{ path: "from", message: "must not be later than `to`" }]);
-  return { fromMs, endMs: to + 1, zone };
+  if (fromMs !== undefined && to !== undefined && fromMs > to) {
+    throw invalidQuery([{ path: "from", message: "must not be later than `to`" }]);
+  }
+  return { zone, fromMs, endMs: to === undefined ? undefined : to + 1 };
+}
+
+/** Throws INVALID_QUERY that names the wrong fields. */
+export function readRange(query: RangeFields, nowMs: number): Range {
+  const { zone, fromMs, endMs = Math.max(nowMs, fromMs ?? nowMs) + 1 } = readEdges(query);
+  return { fromMs: fromMs ?? startOfDayBefore(endMs - 1, zone, defaultDays), endMs, zone };
 }

@@ -8,6 +8,8 @@ export const Instant = Type.Union([Type.String({ minLength: 1, maxLength: 64 }),
 });
 
 export const intervals = ["minute", "hour", "day", "week", "month"] as const;
+/** Of queries that compare whole intervals with each other. */
+export const calendarIntervals = ["hour", "day", "week", "month"] as const;
 
 /** Fields of every query over a time range. */
 export const rangeFields = {

@@ -1,0 +1,147 @@
+// Retention as SQL: the sets of persons of rows and of intervals, and how many they share, pair by pair.
+import { cohortBitmapSql } from "../../people/cohort-sql.ts";
+import type { People } from "../../people/people.ts";
+import type { SqlContext } from "../../sql/context.ts";
+import { Parameters } from "../../sql/parameters.ts";
+import { valueRankSql } from "../../sql/value-rank.ts";
+import type { ValueSource } from "../../sql/value-text.ts";
+import type { Statement } from "../../store/run-statement.ts";
+import { bucketKeys } from "../bucket-sql.ts";
+import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../person-sets.ts";
+import type { RollupTable } from "../plan-slices.ts";
+import { membersSql, valuedMembersSql } from "./members.ts";
+import type { RetentionRequest, RetentionUsersRequest } from "./request.ts";
+
+export interface Compiled {
+  readonly statement: Statement;
+  readonly sources: readonly string[];
+}
+
+/** Into which tables rows are split; their ranks count from 1. */
+export type Tables =
+  | "one"
+  | { readonly values: ValueSource; readonly top: readonly (string | null)[] }
+  /** Beside the table of everybody, which has rank 0. */
+  | { readonly cohorts: readonly string[] };
+
+interface CompileOptions {
+  readonly people: People;
+  /** Tables that may be used instead of rows; all when absent. */
+  readonly rollups: readonly RollupTable[] | undefined;
+}
+
+/** Columns: rank of the table, row from 1, its size, who returned 1, 2, … intervals later. Empty rows may miss. */
+export function compileTables(
+  request: RetentionRequest,
+  tables: Tables,
+  { people, rollups }: CompileOptions,
+): Compiled {
+  const context: SqlContext = { parameters: new Parameters(), people };
+  const members = rankedMembersSql(request, tables, context, rollups);
+  const returning = returningSets(request, 0);
+  const plan = planSets(returning, rollups);
+  const keys = context.parameters.bind("Array(Int64)", bucketKeys(request.buckets));
+  const sql = [
+    `WITH (${returningArraySql(personSetsSql(returning, plan, context), request.cumulative)}) AS returning_sets`,
+    "SELECT rank, row, bitmapCardinality(members) AS size,",
+    "arrayMap(each -> bitmapAndCardinality(members, each), arraySlice(returning_sets, row + 1)) AS returned",
+    `FROM (SELECT rank, indexOf(${keys}, interval_key) AS row, members FROM (${members.sql}))`,
+  ].join("\n");
+  return {
+    statement: { sql, parameters: context.parameters.values },
+    sources: [...new Set([...members.sources, ...sourcesOf(plan)])],
+  };
+}
+
+/** The values with the most members, summed over the rows. Columns: value or null where there is none, total. */
+export function compileTop(
+  request: RetentionRequest,
+  source: ValueSource & { readonly limit: number },
+  { people, rollups }: CompileOptions,
+): Compiled {
+  const context: SqlContext = { parameters: new Parameters(), people };
+  const members = valuedMembersSql(request, source, context, rollups);
+  const sql = [
+    `SELECT value, sum(bitmapCardinality(members)) AS total FROM (${members.sql})`,
+    "GROUP BY value ORDER BY total DESC, value ASC NULLS LAST",
+    `LIMIT ${context.parameters.bind("UInt32", source.limit)}`,
+  ].join("\n");
+  return { statement: { sql, parameters: context.parameters.values }, sources: members.sources };
+}
+
+/** One page of a row's members in order of their numbers. Columns: offset of the interval, who of them is in it. */
+export function compileUsers(request: RetentionUsersRequest, { people, rollups }: CompileOptions): Compiled {
+  const context: SqlContext = { parameters: new Parameters(), people };
+  const { startsMs, endMs } = request.buckets;
+  const buckets = {
+    startsMs: [startsMs[request.row] as number],
+    endMs: startsMs[request.row + 1] ?? endMs,
+  };
+  const members = membersSql({ ...request, buckets }, context, rollups);
+  const page = `bitmapSubsetLimit(members, ${context.parameters.bind("UInt32", request.firstPerson)}, ${context.parameters.bind("UInt32", request.limit + 1)})`;
+  const parts = ["SELECT 0 AS offset, bitmapToArray(page) AS persons_of_page"];
+  const sources = new Set(members.sources);
+  if (request.row + 1 < startsMs.length) {
+    const returning = returningSets(request, request.row + 1);
+    const plan = planSets(returning, rollups);
+    for (const source of sourcesOf(plan)) sources.add(source);
+    const keys = context.parameters.bind("Array(Int64)", bucketKeys(returning.buckets));
+    parts.push(
+      `SELECT indexOf(${keys}, interval_key) AS offset, bitmapToArray(bitmapAnd(persons, page)) AS persons_of_page FROM (${personSetsSql(returning, plan, context)})`,
+    );
+  }
+  const sql = `WITH (SELECT ${page} FROM (${members.sql})) AS page\n${parts.join("\nUNION ALL\n")}`;
+  return { statement: { sql, parameters: context.parameters.values }, sources: [...sources] };
+}
+
+/** Rows rank, interval_key, members. */
+function rankedMembersSql(
+  request: RetentionRequest,
+  tables: Tables,
+  context: SqlContext,
+  rollups: readonly RollupTable[] | undefined,
+): { sql: string; sources: readonly string[] } {
+  if (typeof tables === "object" && "values" in tables) {
+    const members = valuedMembersSql(request, tables.values, context, rollups);
+    return {
+      sql: [
+        `SELECT ${valueRankSql("value", tables.top, context)} AS rank, interval_key, groupBitmapMergeState(members) AS members`,
+        `FROM (${members.sql}) GROUP BY rank, interval_key`,
+      ].join("\n"),
+      sources: members.sources,
+    };
+  }
+  const members = membersSql(request, context, rollups);
+  if (tables === "one") {
+    return { sql: `SELECT 0 AS rank, interval_key, members FROM (${members.sql})`, sources: members.sources };
+  }
+  const split = tables.cohorts.map(
+    (id, index) => `(${index + 1}, bitmapAnd(members, ${cohortBitmapSql(id, context)}))`,
+  );
+  return {
+    sql: [
+      "SELECT split.1 AS rank, interval_key, split.2 AS members",
+      `FROM (SELECT interval_key, arrayJoin([(0, members), ${split.join(", ")}]) AS split FROM (${members.sql}))`,
+    ].join("\n"),
+    sources: members.sources,
+  };
+}
+
+function returningSets(request: RetentionRequest, firstRow: number): IntervalSets {
+  const { startsMs, endMs } = request.buckets;
+  return {
+    selector: request.returning,
+    buckets: { startsMs: startsMs.slice(firstRow), endMs },
+    endMs: request.endMs,
+    history: false,
+    occurrencesMin: request.occurrencesMin,
+  };
+}
+
+/** The sets of all intervals in order; cumulative: each with everybody of the later ones. */
+function returningArraySql(sets: string, cumulative: boolean): string {
+  const persons = cumulative
+    ? `SELECT interval_key, groupBitmapMergeState(persons) OVER (ORDER BY interval_key DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS persons_from FROM (${sets})`
+    : `SELECT interval_key, persons AS persons_from FROM (${sets})`;
+  return `SELECT arrayMap(each -> each.2, arraySort(each -> each.1, groupArray((interval_key, persons_from)))) FROM (${persons})`;
+}

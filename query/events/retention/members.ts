@@ -1,0 +1,107 @@
+// Who belongs to the rows of a retention table, and in a broken down one to which value, as SQL.
+import { personSql } from "../../people/person-sql.ts";
+import type { SqlContext } from "../../sql/context.ts";
+import { fromTable } from "../../sql/scope.ts";
+import { valueTextSql, type ValueSource } from "../../sql/value-text.ts";
+import { instantMsMin } from "../../time/instants.ts";
+import { bucketSql, rangeSql } from "../bucket-sql.ts";
+import { eventConditions } from "../event-conditions.ts";
+import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../person-sets.ts";
+import type { RollupTable } from "../plan-slices.ts";
+import type { RetentionRequest } from "./request.ts";
+
+/** What decides about the members of rows; `buckets` may be a part of the request's. */
+export type Rows = Pick<RetentionRequest, "target" | "type" | "buckets" | "endMs">;
+
+export interface Members {
+  readonly sql: string;
+  readonly sources: readonly string[];
+}
+
+/** Rows interval_key, members (a bitmap). */
+export function membersSql(
+  rows: Rows,
+  context: SqlContext,
+  rollups: readonly RollupTable[] | undefined,
+): Members {
+  const sets: IntervalSets = {
+    selector: rows.target,
+    buckets: rows.buckets,
+    endMs: rows.endMs,
+    history: rows.type === "first_time",
+    occurrencesMin: 1,
+  };
+  const plan = planSets(sets, rollups);
+  const persons = personSetsSql(sets, plan, context);
+  const sources = sourcesOf(plan);
+  if (!sets.history) return { sql: `SELECT interval_key, persons AS members FROM (${persons})`, sources };
+  // First ever: whoever was in no set before, the one of all history included.
+  const before =
+    "groupBitmapMergeState(persons) OVER (ORDER BY interval_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)";
+  return {
+    sql: [
+      "SELECT interval_key, bitmapAndnot(persons, persons_before) AS members",
+      `FROM (SELECT interval_key, persons, ${before} AS persons_before FROM (${persons}))`,
+      "WHERE interval_key >= 0",
+    ].join("\n"),
+    sources,
+  };
+}
+
+/** Rows interval_key, value (Nullable(String)), members: every member of a row with exactly one value. */
+export function valuedMembersSql(
+  rows: Rows,
+  source: ValueSource,
+  context: SqlContext,
+  rollups: readonly RollupTable[] | undefined,
+): Members {
+  if (source.on === "event") return touchedMembersSql(rows, source, context);
+  const members = membersSql(rows, context, rollups);
+  // The value hangs on the person alone, so the finished sets are taken apart: no event is looked at.
+  return {
+    sql: [
+      `SELECT interval_key, ${valueTextSql(source, context)} AS value, groupBitmapState(user_number) AS members`,
+      `FROM (SELECT interval_key, arrayJoin(bitmapToArray(members)) AS user_number FROM (${members.sql}))`,
+      "GROUP BY interval_key, value",
+    ].join("\n"),
+    sources: members.sources,
+  };
+}
+
+/** Of several target events at the same instant, the value that sorts first decides; a missing one sorts last. */
+const valueOfFirst =
+  "argMin(tuple(value_text), (timestamp, isNull(value_text), ifNull(value_text, ''))).1 AS value";
+
+/** By the value on the person's earliest target event of the row; `first_time`: the earliest of all. */
+function touchedMembersSql(rows: Rows, source: ValueSource, context: SqlContext): Members {
+  const startMs = Math.max(rows.buckets.startsMs[0] as number, instantMsMin);
+  const firstTime = rows.type === "first_time";
+  const range = { fromMs: firstTime ? instantMsMin : startMs, endMs: rows.endMs };
+  const key = bucketSql("events", rows.buckets, context.parameters);
+  const touches = [
+    `SELECT ${personSql(context.people)} AS person, timestamp, ${valueTextSql(source, context)} AS value_text`,
+    fromTable("events", [
+      rangeSql("events", range, context.parameters),
+      ...eventConditions(rows.target, context),
+    ]),
+  ].join("\n");
+  const firsts = firstTime
+    ? [
+        `SELECT ${key} AS interval_key, person, value FROM (`,
+        "SELECT person, first AS timestamp, value FROM (",
+        `SELECT person, min(timestamp) AS first, ${valueOfFirst} FROM (${touches}) GROUP BY person`,
+        `)) WHERE timestamp >= fromUnixTimestamp64Milli(${context.parameters.bind("Int64", startMs)}, 'UTC')`,
+      ]
+    : [
+        `SELECT ${key} AS interval_key, person, ${valueOfFirst}`,
+        `FROM (${touches}) GROUP BY interval_key, person`,
+      ];
+  return {
+    sql: [
+      "SELECT interval_key, value, groupBitmapState(person) AS members",
+      `FROM (${firsts.join("\n")})`,
+      "GROUP BY interval_key, value",
+    ].join("\n"),
+    sources: ["events"],
+  };
+}
