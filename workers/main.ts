@@ -11,6 +11,11 @@ import { connectNats } from "#streams/connect.ts";
 import { readLogState } from "#streams/log-state.ts";
 import { serveMetrics } from "#streams/metrics.ts";
 import { publishStatus, type WorkersStatus } from "#streams/status.ts";
+import { CohortRefresher } from "./cohorts/cohort-refresher.ts";
+import { serveCohorts } from "./cohorts/cohort-service.ts";
+import { CohortStore } from "./cohorts/cohort-store.ts";
+import { createCohortMetrics } from "./cohorts/metrics.ts";
+import { RefreshLedger } from "./cohorts/refresh-ledger.ts";
 import { PartitionLeases } from "./actors/partition-leases.ts";
 import { EventWorkers } from "./events/event-workers.ts";
 import { createPipelineMetrics } from "./events/metrics.ts";
@@ -83,6 +88,24 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     );
     events.start();
     releasers.add("events", () => events.stop());
+
+    const ledger = new RefreshLedger(postgres);
+    const refresher = new CohortRefresher({
+      stores: { connection, postgres, clickhouse },
+      ledger,
+      metrics: createCohortMetrics(registry, ledger),
+      log,
+    });
+    refresher.start();
+    releasers.add("cohort refreshes", () => refresher.stop());
+    const cohorts = serveCohorts({
+      connection,
+      store: new CohortStore(postgres),
+      refresher,
+      clickhouse,
+      log,
+    });
+    releasers.add("cohorts", () => cohorts.stop());
 
     const metricsService = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsService.stop());

@@ -1,6 +1,7 @@
 // Every operation of the public interface. The edge's routes come from this table, and so does GET /openapi.json.
 import { administrationOperations } from "./administration.ts";
 import { catalogueOperations } from "./catalogue.ts";
+import { cohortsOperations } from "./cohorts.ts";
 import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import type { Operation } from "./operation.ts";
@@ -9,6 +10,7 @@ import { queriesOperations } from "./queries.ts";
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
   ...queriesOperations,
+  ...cohortsOperations,
   ...catalogueOperations,
   ...administrationOperations,
   ...healthOperations,
