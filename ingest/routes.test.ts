@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { buildOpenApi } from "#schemas/operations/openapi.ts";
+import { pathsOf } from "#schemas/operations/operation.ts";
 import { operations } from "#schemas/operations/operations.ts";
 import { createRoutes, type RouteParts } from "./routes.ts";
 import { buildDocsPage } from "./system/docs-page.ts";
@@ -9,7 +10,9 @@ test("the routes are exactly the operations of the interface", () => {
   // Handlers are made and not called: what they need is not looked at.
   const parts = { events: {}, services: {}, health: nothing, readiness: nothing, metrics: nothing };
   const routes = createRoutes(parts as unknown as RouteParts).filter(({ method }) => method !== "OPTIONS");
-  const described = operations.map(({ method, path }) => `${method} ${path.replace(/\{(\w+)\}/g, ":$1")}`);
+  const described = operations.flatMap((operation) =>
+    pathsOf(operation).map((path) => `${operation.method} ${path.replace(/\{(\w+)\}/g, ":$1")}`),
+  );
   expect(routes.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(described.toSorted());
 });
 

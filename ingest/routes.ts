@@ -1,10 +1,10 @@
 // Every route of the edge in one table: what the edge answers by itself, and what a service answers. Contracts,
 // scopes and services of the routes stand in schemas/operations/.
 import { MillraceError } from "#schemas/errors.ts";
-import type { Operation } from "#schemas/operations/operation.ts";
+import { pathsOf, type Operation } from "#schemas/operations/operation.ts";
 import { operations } from "#schemas/operations/operations.ts";
 import { createReceiveEvents, type ReceiveEventsOptions } from "./events/receive-events.ts";
-import type { Exchange, RouteTraits } from "./server/exchange.ts";
+import type { Exchange, RequestHead, RouteTraits } from "./server/exchange.ts";
 import type { Handler, ServerRoute } from "./server.ts";
 import { createDescription } from "./system/describe-interface.ts";
 import {
@@ -36,9 +36,6 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   };
 }
 
-/** Any page may send there. */
-const corsPaths: ReadonlySet<string> = new Set(["/v1/events"]);
-
 export function createRoutes(parts: RouteParts): ServerRoute[] {
   const own = createOwnHandlers(parts);
   const handlerOf = (operation: Operation): Handler => {
@@ -52,15 +49,23 @@ export function createRoutes(parts: RouteParts): ServerRoute[] {
       ? createStreamFromService(parts.services, operation, service)
       : createPassToService(parts.services, operation, service);
   };
-  const table: { method: ServerRoute["method"]; path: string; handler: Handler }[] = operations.map(
-    (operation) => ({
-      method: operation.method,
-      path: operation.path.replace(/\{(\w+)\}/g, ":$1"),
-      handler: handlerOf(operation),
-    }),
-  );
-  for (const path of corsPaths) table.push({ method: "OPTIONS", path, handler: answerPreflight });
-  return table.map((route, index) => ({ ...route, index, cors: corsPaths.has(route.path) }));
+  const table: Omit<ServerRoute, "index">[] = operations.flatMap((operation) => {
+    const { method, cors = "none" } = operation;
+    const handler = handlerOf(operation);
+    return pathsOf(operation).map((path) => ({ method, path: toPattern(path), handler, cors }));
+  });
+  // One for each address, whatever methods it takes.
+  const callable = new Map(table.filter(({ cors }) => cors !== "none").map(({ path, cors }) => [path, cors]));
+  for (const [path, cors] of callable) {
+    const handler = cors === "mirrored" ? mirrorPreflight : answerPreflight;
+    table.push({ method: "OPTIONS", path, handler, cors });
+  }
+  return table.map((route, index) => ({ ...route, index }));
+}
+
+/** Parameters as the server writes them. */
+function toPattern(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
 }
 
 /** Reached by requests that do not ask for a WebSocket; those that do never come here. */
@@ -70,7 +75,7 @@ function answerUpgradeRequired(exchange: Exchange): void {
 
 /** Counted as one route, whatever the address was: metrics have closed sets of labels. */
 export function createFallbackTraits(routes: readonly ServerRoute[]): RouteTraits {
-  return { index: routes.length, method: "ANY", path: "unknown", cors: false };
+  return { index: routes.length, method: "ANY", path: "unknown", cors: "none" };
 }
 
 export function answerUnknown(exchange: Exchange, allowedMethods: readonly string[]): void {
@@ -86,6 +91,18 @@ function answerPreflight(exchange: Exchange): void {
   exchange.answerEmpty(204, [
     ["Access-Control-Allow-Methods", "POST, OPTIONS"],
     ["Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, traceparent"],
+    ["Access-Control-Max-Age", "86400"],
+  ]);
+}
+
+/** SDKs set headers of their own; all of them are allowed, the origin is named by the exchange. */
+function mirrorPreflight(exchange: Exchange, head: RequestHead): void {
+  exchange.answerEmpty(204, [
+    ["Access-Control-Allow-Methods", "GET, POST, OPTIONS"],
+    [
+      "Access-Control-Allow-Headers",
+      head.header("access-control-request-headers") || "Authorization, Content-Type",
+    ],
     ["Access-Control-Max-Age", "86400"],
   ]);
 }

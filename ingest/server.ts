@@ -82,6 +82,7 @@ export function createServer(options: {
   for (const route of options.routes) {
     app[methods[route.method]](route.path, (response: HttpResponse, request: HttpRequest) => {
       const exchange = new Exchange(response, route, nextRequestId(), owner);
+      if (route.cors === "mirrored") exchange.origin = request.getHeader("origin");
       try {
         const result = route.handler(exchange, readHead(request));
         if (result !== undefined) result.catch((error: unknown) => failed(exchange, error));

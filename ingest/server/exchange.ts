@@ -20,9 +20,14 @@ export interface RouteTraits {
   readonly index: number;
   readonly method: string;
   readonly path: string;
-  /** True: pages of any origin may call it (ingestion only; no credentials are reflected). */
-  readonly cors: boolean;
+  readonly cors: Cors;
 }
+
+/**
+ * Which pages may read the answers (ingestion only): none of other origins; any; or any, by name and with credentials,
+ * which some SDKs ask for. No cookie is ever read.
+ */
+export type Cors = "none" | "any" | "mirrored";
 
 /** Told once about every exchange. */
 export interface ExchangeObserver {
@@ -71,6 +76,7 @@ export class Exchange {
   readonly #response: HttpResponse;
   readonly #owner: ExchangeOwner;
   #done = false;
+  #origin = "";
   #bodyBytes = 0;
   #bodyTimer: NodeJS.Timeout | undefined;
   #onLeft: (() => void) | undefined;
@@ -88,6 +94,11 @@ export class Exchange {
   /** True when it was answered, or the client left: nothing more can be said. */
   get done(): boolean {
     return this.#done;
+  }
+
+  /** For routes whose cors is "mirrored": the origin that the answer names. */
+  set origin(origin: string) {
+    this.#origin = origin;
   }
 
   /** Calls `callback` when the client leaves before the answer is complete. */
@@ -225,9 +236,18 @@ export class Exchange {
     response.writeStatus(statusTexts[status] ?? String(status));
     if (contentType !== "") response.writeHeader("Content-Type", contentType);
     response.writeHeader("X-Request-Id", this.requestId);
-    if (this.route.cors) response.writeHeader("Access-Control-Allow-Origin", "*");
+    if (this.route.cors === "any") response.writeHeader("Access-Control-Allow-Origin", "*");
+    else if (this.#origin !== "") this.#writeOrigin();
     if (headers === undefined) return;
     for (const [name, value] of headers) response.writeHeader(name, value);
+  }
+
+  #writeOrigin(): void {
+    const response = this.#response;
+    response.writeHeader("Access-Control-Allow-Origin", this.#origin);
+    response.writeHeader("Access-Control-Allow-Credentials", "true");
+    response.writeHeader("Access-Control-Expose-Headers", "Retry-After, X-Request-Id");
+    response.writeHeader("Vary", "Origin");
   }
 
   #left(): void {

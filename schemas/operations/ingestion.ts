@@ -8,6 +8,7 @@ export const ingestionOperations: readonly Operation[] = [
   {
     method: "POST",
     path: "/v1/events",
+    cors: "any",
     scope: "write",
     tag: "Ingestion",
     summary: "Send events",

@@ -64,11 +64,17 @@ function buildResponses(operation: Operation, components: Components): Record<st
   return responses;
 }
 
+function describe({ description, aliases }: Operation): { description?: string } {
+  const also = aliases === undefined ? "" : `Also at ${aliases.map((path) => `\`${path}\``).join(", ")}.`;
+  const text = [description ?? "", also].filter((part) => part !== "").join("\n\n");
+  return text === "" ? {} : { description: text };
+}
+
 function buildOperation(operation: Operation, components: Components): unknown {
   return {
     tags: [operation.tag],
     summary: operation.summary,
-    ...(operation.description === undefined ? {} : { description: operation.description }),
+    ...describe(operation),
     // Alternatives: any one of the keys will do.
     security: scopesOf(operation.scope).map((scope) => ({ [`${scope}Key`]: [] })),
     ...(operation.parameters === undefined

@@ -26,6 +26,13 @@ export interface Operation {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** With parameters in braces. */
   readonly path: string;
+  /** Further addresses of the same operation. */
+  readonly aliases?: readonly string[];
+  /**
+   * Which pages of other origins may read the answers; absent: none. Mirrored names the page's origin and allows
+   * credentials, which some SDKs ask for.
+   */
+  readonly cors?: "any" | "mirrored";
   /** Absent: the edge answers by itself. */
   readonly service?: AnsweringService;
   /** A key of this scope, or of any of these; null: open to everybody. */
@@ -50,6 +57,11 @@ export interface Operation {
 export function scopesOf(scope: Operation["scope"]): readonly KeyScope[] {
   if (scope === null) return [];
   return typeof scope === "string" ? [scope] : scope;
+}
+
+/** All addresses of an operation, its own first. */
+export function pathsOf(operation: Operation): readonly string[] {
+  return [operation.path, ...(operation.aliases ?? [])];
 }
 
 export const json = "application/json";
