@@ -85,6 +85,7 @@ class DefinitionCompiler {
   #firstSeenSql(event: string | null, window: Window): string {
     const selector = { event, filters: [] };
     const seen = this.#peopleOf(selector, window);
+    if (window.fromMs <= everWindow.fromMs) return seen;
     const before = this.#peopleOf(selector, { fromMs: everWindow.fromMs, endMs: window.fromMs });
     return `bitmapAndnot(${seen}, ${before})`;
   }
