@@ -4,7 +4,7 @@ import { createQuery } from "../../answer-query.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import type { QueryRun } from "../../store/query-run.ts";
-import { personSetsSql, planSets, sourcesOf } from "../person-sets.ts";
+import { personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
 

@@ -7,7 +7,7 @@ import { valueRankSql } from "../../sql/value-rank.ts";
 import type { ValueSource } from "../../sql/value-text.ts";
 import type { Statement } from "../../store/run-statement.ts";
 import { bucketKeys } from "../bucket-sql.ts";
-import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../person-sets.ts";
+import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { membersSql, valuedMembersSql } from "./members.ts";
 import type { RetentionRequest, RetentionUsersRequest } from "./request.ts";
