@@ -109,6 +109,7 @@ export const errorCatalogue = {
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
   COHORT_NOT_FOUND: { status: 404, retryable: false, message: "No cohort with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
+  USER_NOT_FOUND: { status: 404, retryable: false, message: "No user with this id is known." },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
   UPGRADE_REQUIRED: {
     status: 426,

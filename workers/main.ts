@@ -19,6 +19,8 @@ import { RefreshLedger } from "./cohorts/refresh-ledger.ts";
 import { PartitionLeases } from "./actors/partition-leases.ts";
 import { EventWorkers } from "./events/event-workers.ts";
 import { createPipelineMetrics } from "./events/metrics.ts";
+import { PersonPublisher } from "./identity/publish-persons.ts";
+import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
 import { serveProjects } from "./projects/project-service.ts";
 import { RetentionCache } from "./projects/retention-cache.ts";
@@ -67,6 +69,17 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     });
     releasers.add("projects", () => projects.stop());
 
+    const persons = new PersonPublisher({
+      postgres,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      log,
+    });
+    persons.start();
+    releasers.add("persons", () => persons.stop());
+    const users = serveUsers({ connection, postgres, clickhouse, persons, partitions, log });
+    releasers.add("users", () => users.stop());
+
     const leases = new PartitionLeases({ postgres, instance, partitions, logId });
     await leases.ensureRows();
     const events = new EventWorkers(
@@ -80,6 +93,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
         pool,
         log,
         metrics,
+        persons,
         logId,
         partitions,
         readRetention: () => retention.days,

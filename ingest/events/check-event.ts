@@ -1,7 +1,7 @@
 // One event as it was sent ▸ the event of the log, or the code that says why not. The envelope only: what
 // properties must look like is the tracking plan's business, behind the log.
 import type { ErrorCode } from "#schemas/errors.ts";
-import { eventLimits, refusedUserIds, type LogEvent } from "#schemas/events/event.ts";
+import { eventLimits, isId, isUserId, type LogEvent } from "#schemas/events/event.ts";
 import { checkValue, stringifyValue } from "./check-value.ts";
 import { createEventId } from "./create-event-id.ts";
 import { parseTimestamp } from "./parse-timestamp.ts";
@@ -28,6 +28,10 @@ export interface SentEvent {
   readonly sent_at?: unknown;
   readonly properties?: unknown;
   readonly context?: unknown;
+  readonly $set?: unknown;
+  readonly $set_once?: unknown;
+  readonly $unset?: unknown;
+  readonly traits?: unknown;
 }
 
 const knownKeys: ReadonlySet<string> = new Set([
@@ -40,25 +44,14 @@ const knownKeys: ReadonlySet<string> = new Set([
   "sent_at",
   "properties",
   "context",
+  "$set",
+  "$set_once",
+  "$unset",
+  "traits",
 ]);
 
 const emptyObject = "{}";
 const userAgentLengthMax = 1024;
-
-/** A string of 1 to 200 characters that every store can hold: no NUL, no half of a surrogate pair. */
-export function isId(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    value.length > 0 &&
-    value.length <= eventLimits.idLengthMax &&
-    !value.includes("\0") &&
-    value.isWellFormed()
-  );
-}
-
-function isUserId(value: unknown): value is string {
-  return isId(value) && !refusedUserIds.has(value);
-}
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -85,7 +78,7 @@ export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): Erro
   if (Number.isNaN(timestamp)) return "TIMESTAMP_INVALID";
   if (timestamp > arrival.receivedAtMs + eventLimits.futureMsMax) return "TIMESTAMP_IN_FUTURE";
 
-  const properties = event.properties ?? undefined;
+  const properties = withUserProperties(event, event.properties ?? undefined);
   const context = event.context ?? undefined;
   if (properties !== undefined && !isObject(properties)) return "PROPERTIES_INVALID";
   if (context !== undefined && !isObject(context)) return "PROPERTIES_INVALID";
@@ -107,6 +100,27 @@ export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): Erro
   out.user_agent = decideUserAgent(context, arrival);
   if (arrival.measure && isTooLarge(event, out)) return "EVENT_TOO_LARGE";
   return undefined;
+}
+
+/** What an event says about its user beside its properties travels among them, where the workers look for it. */
+function withUserProperties(event: SentEvent, properties: unknown): unknown {
+  // Nearly no event has any of them: a copy is made only then.
+  const { $set, $set_once: $setOnce, $unset, traits } = event;
+  if ($set === undefined && $setOnce === undefined && $unset === undefined && traits === undefined) {
+    return properties;
+  }
+  if (properties !== undefined && !isObject(properties)) return properties;
+  const all: Record<string, unknown> = { ...properties };
+  for (const [name, given] of Object.entries({ $set, $set_once: $setOnce, $unset, traits })) {
+    const own = all[name];
+    // Both places: what stands among the properties is nearer to the event.
+    if (own === undefined) {
+      if (given !== undefined && given !== null) all[name] = given;
+    } else if (isObject(own) && isObject(given)) {
+      all[name] = { ...given, ...own };
+    }
+  }
+  return all;
 }
 
 /** Epoch milliseconds by our clock: the sender's clock error is what its `sent_at` differs from the arrival. */

@@ -57,3 +57,19 @@ export const refusedUserIds: ReadonlySet<string> = new Set([
   "id",
   "email",
 ]);
+
+/** A string of 1 to 200 characters that every store can hold: no NUL, no half of a surrogate pair. */
+export function isId(value: unknown): value is string {
+  return (
+    typeof value === "string" &&
+    value.length > 0 &&
+    value.length <= eventLimits.idLengthMax &&
+    !value.includes("\0") &&
+    value.isWellFormed()
+  );
+}
+
+/** An id that can name a person. */
+export function isUserId(value: unknown): value is string {
+  return isId(value) && !refusedUserIds.has(value);
+}

@@ -6,12 +6,14 @@ import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
+import { usersOperations } from "./users.ts";
 
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
   ...queriesOperations,
   ...cohortsOperations,
   ...catalogueOperations,
+  ...usersOperations,
   ...administrationOperations,
   ...healthOperations,
 ];

@@ -1,5 +1,6 @@
 // What makes a batch happen exactly once: its intent is recorded before it is written, its end after.
 // Every statement is fenced by the owner's epoch; a former owner gets LeaseLostError and stops.
+import type { ClientBase } from "pg";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { NewUser } from "./identify-users.ts";
 
@@ -22,6 +23,15 @@ export interface OpenIntent {
   token: string;
 }
 
+/** What belongs to a batch beside its own rows: happens if and only if the intent is recorded. */
+export interface BatchEffects {
+  /** Called first, before anything else is locked. */
+  lock(client: ClientBase): Promise<void>;
+  apply(client: ClientBase): Promise<void>;
+}
+
+const noEffects: BatchEffects = { lock: async () => {}, apply: async () => {} };
+
 export interface StoredBatch extends OpenIntent {
   rows: number;
 }
@@ -37,11 +47,19 @@ export class BatchLedger {
     this.#epoch = options.epoch;
   }
 
-  /** Records what is about to be written, and the numbers of its new users, in one transaction. */
-  async recordIntent(intent: OpenIntent, newUsers: readonly NewUser[]): Promise<void> {
+  /**
+   * Records what is about to be written, the numbers of its new users, and what else happens with it, in one
+   * transaction. Answers false, having recorded nothing, when one of the users has a number already.
+   */
+  async recordIntent(
+    intent: OpenIntent,
+    newUsers: readonly NewUser[],
+    effects: BatchEffects = noEffects,
+  ): Promise<boolean> {
     const client = await this.#postgres.connect();
     try {
       await client.query("BEGIN");
+      await effects.lock(client);
       const fenced = await client.query(
         `UPDATE log_partitions SET intent_from = $3, intent_to = $4, intent_token = $5
          WHERE partition = $1 AND epoch = $2`,
@@ -49,10 +67,11 @@ export class BatchLedger {
       );
       if (fenced.rowCount !== 1) throw new LeaseLostError(this.#partition);
       if (newUsers.length > 0) {
-        await client.query(
+        const inserted = await client.query(
           `INSERT INTO user_numbers (project_id, user_key, user_number, partition)
            SELECT project_id, user_key, user_number, $4
            FROM unnest($1::int[], $2::text[], $3::bigint[]) AS fresh (project_id, user_key, user_number)
+           ORDER BY project_id, user_key COLLATE "C"
            ON CONFLICT (project_id, user_key) DO NOTHING`,
           [
             newUsers.map((user) => user.projectId),
@@ -61,14 +80,40 @@ export class BatchLedger {
             this.#partition,
           ],
         );
+        if (inserted.rowCount !== newUsers.length) {
+          await client.query("ROLLBACK");
+          return false;
+        }
       }
+      await effects.apply(client);
       await client.query("COMMIT");
+      return true;
     } catch (error) {
       await client.query("ROLLBACK").catch(() => {});
       throw error;
     } finally {
       client.release();
     }
+  }
+
+  /**
+   * Those of the users who have a number already, with it: somebody joined their ids before their first event. From
+   * now on the numbers are the partition's to give.
+   */
+  async adoptNumbers(users: readonly NewUser[]): Promise<NewUser[]> {
+    const { rows } = await this.#postgres.query<{ place: string; user_number: string }>(
+      `UPDATE user_numbers SET reserved = false
+       FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS met (project_id, user_key, place)
+       WHERE user_numbers.project_id = met.project_id AND user_numbers.user_key = met.user_key
+       RETURNING place, user_number`,
+      [users.map((user) => user.projectId), users.map((user) => user.userKey)],
+    );
+    return rows.map((row) => ({
+      ...(users[Number(row.place) - 1] as NewUser),
+      userNumber: Number(row.user_number),
+      lastActivitySeconds: 0,
+      sessionStartSeconds: 0,
+    }));
   }
 
   /** The batch is stored: moves the position past it. */
@@ -168,7 +213,8 @@ export class BatchLedger {
       `SELECT latest.project_id, latest.range_start + $2 AS "end",
               coalesce((SELECT max(user_number) + 1 FROM user_numbers
                         WHERE partition = $1 AND project_id = latest.project_id
-                          AND user_number >= latest.range_start), latest.range_start) AS "next"
+                          AND user_number >= latest.range_start AND user_number < latest.range_start + $2),
+                       latest.range_start) AS "next"
        FROM (SELECT project_id, max(range_start) AS range_start FROM user_number_ranges
              WHERE partition = $1 GROUP BY project_id) AS latest`,
       [this.#partition, rangeSize],

@@ -1,10 +1,12 @@
 // Runs in a pool thread: one batch of a partition from blocks to a block of rows, touching the partition's
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
 import type { BlockMessage } from "#streams/partition-reader.ts";
+import type { JoinRequest } from "../identity/join.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
 import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
 import { encodeRows } from "./encode-rows.ts";
+import { gatherIdentity } from "./gather-identity.ts";
 import { identifyUsers, type NewUser, type NumberRange, type NumbersNeeded } from "./identify-users.ts";
 import type { DeadBlock } from "./pipeline-event.ts";
 import { FingerprintSet, type FingerprintSetHandle } from "./state/fingerprint-set.ts";
@@ -26,6 +28,8 @@ export interface Marks {
 
 export interface BatchInput {
   partition: number;
+  /** Identity of the log: what an event is addressed by, with partition, sequence and index. */
+  logId: string;
   blocks: BlockMessage[];
   handles: PartitionHandles;
   /** Applied before anything else; undefined when the last batch was not stored. */
@@ -45,6 +49,10 @@ export type BatchOutput =
       rows: number;
       /** Rows for the table of outcomes as JSON lines; undefined when there are none. */
       outcomesBlock: Uint8Array | undefined;
+      /** Rows for the table of user properties as JSON lines; undefined when there are none. */
+      userPropertiesBlock: Uint8Array | undefined;
+      /** Joins of ids that the events ask for, in the order of the log. */
+      joins: JoinRequest[];
       duplicates: number;
       quarantined: number;
       marks: Marks;
@@ -65,6 +73,11 @@ export function processBatch(input: BatchInput): BatchOutput {
   const { newUsers, needed } = identifyUsers(fresh, users, input.ranges);
   if (needed.length > 0) return { kind: "numbers-needed", handles: handles(), needed };
   const { block, unencodable } = encodeRows(fresh, input.partition, new Map(input.retentionDays));
+  const { joins, userPropertiesBlock } = gatherIdentity(fresh, {
+    newUsers,
+    except: unencodable,
+    addressPrefix: `${input.logId}:${input.partition}`,
+  });
   const outcomes = [...quarantined, ...repeated, ...unencodable];
 
   // Copied between threads, not transferred: 3 MB take under 1 ms, and the encoder may keep its buffer.
@@ -74,6 +87,8 @@ export function processBatch(input: BatchInput): BatchOutput {
     rowsBlock: block,
     rows: fresh.length - unencodable.length,
     outcomesBlock: outcomes.length === 0 ? undefined : encodeOutcomes(outcomes, input.partition),
+    userPropertiesBlock,
+    joins,
     duplicates: repeated.length,
     quarantined: quarantined.length + unencodable.length,
     marks: { fingerprints: marks.slice(), newUsers },

@@ -23,6 +23,10 @@ export interface NewUser {
   words: [number, number, number];
   lastActivitySeconds: number;
   sessionStartSeconds: number;
+  /** Place of the user's first event in the log, and the earliest arrival of an event of the user. */
+  firstSequence: number;
+  firstIndex: number;
+  arrivedMs: number;
 }
 
 const hash = new Uint32Array(4);
@@ -69,10 +73,14 @@ export function identifyUsers(
           words: [w0, w1, w2],
           lastActivitySeconds: atSeconds,
           sessionStartSeconds: atSeconds,
+          firstSequence: event.sequence,
+          firstIndex: event.index,
+          arrivedMs: event.log.received_at,
         };
         newUsers.set(mapKey, user);
       }
       userNumber = user.userNumber;
+      user.arrivedMs = Math.min(user.arrivedMs, event.log.received_at);
       sessionStart = touchNewUser(user, atSeconds);
     }
     event.userNumber = userNumber;

@@ -27,6 +27,11 @@ export function createPipelineMetrics(registry: Registry) {
       help: "Blocks of the log moved to the dead stream.",
       registers,
     }),
+    adoptedUsers: new Counter({
+      name: "millrace_pipeline_adopted_users_total",
+      help: "Users whose id another partition's event or a request had named before their own first event.",
+      registers,
+    }),
     actorRestarts: new Counter({
       name: "millrace_pipeline_actor_restarts_total",
       help: "Times a partition's actor failed and began again.",

@@ -9,6 +9,9 @@ import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { firstSequence } from "#streams/log-state.ts";
 import { PartitionReader, readRange, type BlockMessage } from "#streams/partition-reader.ts";
+import { BatchJoins } from "../identity/batch-joins.ts";
+import type { PersonPublisher } from "../identity/publish-persons.ts";
+import { releaseAliasesOf } from "../identity/release-aliases.ts";
 import type { Lease } from "../actors/partition-leases.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
 import type { BatchInput, BatchOutput, Marks, PartitionHandles } from "./batch-task.ts";
@@ -36,6 +39,11 @@ const readWaitMs = 1_000;
 const redoReadMsMax = 60_000;
 const retryMs = 500;
 
+/** Rounds in which ids of one batch may turn out to have numbers; the second is rare already. */
+const adoptTriesMax = 20;
+
+type EncodedBatch = Extract<BatchOutput, { kind: "encoded" }>;
+
 export interface ActorOptions {
   config: Config;
   connection: NatsConnection;
@@ -46,6 +54,7 @@ export interface ActorOptions {
   pool: Piscina;
   log: Logger;
   metrics: PipelineMetrics;
+  persons: PersonPublisher;
   logId: string;
   partitions: number;
   /** Days that each project's raw events are kept; fresh at each call. */
@@ -199,7 +208,7 @@ export class PartitionActor {
       log: this.#log,
       msMax: redoReadMsMax,
     });
-    await this.#storeOnce(blocks, range);
+    await this.#storeOnce(blocks, range, true);
   }
 
   async #consume(): Promise<void> {
@@ -233,13 +242,12 @@ export class PartitionActor {
     }
   }
 
-  async #storeOnce(blocks: BlockMessage[], intent: OpenIntent): Promise<void> {
+  async #storeOnce(blocks: BlockMessage[], intent: OpenIntent, isRedo = false): Promise<void> {
     const { clickhouse, metrics } = this.#options;
     this.#underWaySinceMs = blocks[0]?.storedAtMs;
-    const output = await this.#process(blocks);
-    this.#lost.signal.throwIfAborted();
-    await buryBlocks(this.#options.connection, blocks, output.dead, this.partition);
-    await this.#ledger.recordIntent(intent, output.marks.newUsers);
+    const output = await this.#begin(blocks, intent, isRedo);
+    // Before the rows: whoever sees an event sees what it joined.
+    if (isRedo || output.joins.length > 0) await this.#options.persons.publishSurely(this.#lost.signal);
     const options = { clickhouse, log: this.#log, signal: this.#lost.signal };
     const insertStartedAtMs = performance.now();
     try {
@@ -273,11 +281,37 @@ export class PartitionActor {
     metrics.delaySeconds.observe((Date.now() - (blocks[0] as BlockMessage).storedAtMs) / 1000);
   }
 
-  async #process(blocks: BlockMessage[]): Promise<Extract<BatchOutput, { kind: "encoded" }>> {
+  /**
+   * Processes the blocks and records the intent, with the joins that the events ask for. Again and again while ids of
+   * the batch have numbers that the partition does not know, because other partitions' events named them first: their
+   * rows must carry those numbers.
+   */
+  async #begin(blocks: BlockMessage[], intent: OpenIntent, isRedo: boolean): Promise<EncodedBatch> {
+    const { postgres, partitions, metrics, persons } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      const output = await this.#process(blocks);
+      this.#lost.signal.throwIfAborted();
+      await buryBlocks(this.#options.connection, blocks, output.dead, this.partition);
+      const { newUsers } = output.marks;
+      // A redo's joins were made with the intent that it redoes.
+      const joins = isRedo ? [] : output.joins;
+      const effects = await BatchJoins.prepare(postgres, { joins, fresh: newUsers, partitions });
+      if (await this.#ledger.recordIntent(intent, newUsers, effects)) return output;
+      if (tries === adoptTriesMax)
+        throw new Error("ids of a batch get their numbers elsewhere again and again");
+      const adopted = await this.#ledger.adoptNumbers(newUsers);
+      if (await releaseAliasesOf(postgres, adopted)) await persons.publishSurely(this.#lost.signal);
+      metrics.adoptedUsers.inc(adopted.length);
+      this.#marks = { fingerprints: new Uint32Array(0), newUsers: adopted };
+    }
+  }
+
+  async #process(blocks: BlockMessage[]): Promise<EncodedBatch> {
     for (;;) {
       this.#rotateRemembered();
       const input: BatchInput = {
         partition: this.partition,
+        logId: this.#options.logId,
         blocks,
         handles: this.#handles as PartitionHandles,
         marks: this.#marks,

@@ -44,7 +44,7 @@ async function restoreUsers(postgres: pg.Client, partition: number): Promise<Use
   for (;;) {
     const { rows } = await postgres.query<{ project_id: number; user_key: string; user_number: string }>(
       `SELECT project_id, user_key, user_number FROM user_numbers
-       WHERE partition = $1 AND (project_id, user_number) > ($2, $3)
+       WHERE partition = $1 AND (project_id, user_number) > ($2, $3) AND NOT reserved
        ORDER BY project_id, user_number LIMIT $4`,
       [partition, ...after, usersPerPage],
     );

@@ -1,5 +1,6 @@
 // The pipeline's last step: one block of rows into the table of events, under the batch's token, which the
-// store applies to the table and to everything that depends on it; then the outcomes.
+// store applies to the table and to everything that depends on it; before it what the events say of their users, so
+// that nobody sees the events without it, and after it the outcomes.
 import { ClickHouseError } from "@clickhouse/client";
 import { Readable } from "node:stream";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
@@ -38,8 +39,17 @@ interface StoreOptions {
  */
 export async function storeBatch(
   options: StoreOptions,
-  batch: { token: string; rowsBlock: Uint8Array | undefined; outcomesBlock: Uint8Array | undefined },
+  batch: {
+    token: string;
+    rowsBlock: Uint8Array | undefined;
+    userPropertiesBlock: Uint8Array | undefined;
+    outcomesBlock: Uint8Array | undefined;
+  },
 ): Promise<void> {
+  if (batch.userPropertiesBlock) {
+    const token = `${batch.token}-properties`;
+    await insert(options, "user_properties", "JSONEachRow", batch.userPropertiesBlock, token);
+  }
   if (batch.rowsBlock) await insert(options, "events", "Native", batch.rowsBlock, batch.token);
   if (batch.outcomesBlock) {
     await insert(options, "event_outcomes", "JSONEachRow", batch.outcomesBlock, `${batch.token}-outcomes`);
@@ -48,7 +58,7 @@ export async function storeBatch(
 
 async function insert(
   options: StoreOptions,
-  table: "events" | "event_outcomes",
+  table: "events" | "event_outcomes" | "user_properties",
   format: "Native" | "JSONEachRow",
   block: Uint8Array,
   token: string,

@@ -3,7 +3,17 @@ import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { renderForCluster } from "#schemas/clickhouse/render-for-cluster.ts";
 
-const tables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day", "event_outcomes"] as const;
+const tables = [
+  "events",
+  "steps",
+  "rollup_minute",
+  "rollup_hour",
+  "rollup_day",
+  "event_outcomes",
+  "persons",
+  "user_properties",
+  "cohort_members",
+] as const;
 
 /** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */
 export function buildDeletions(cluster: string | undefined): string[] {
@@ -17,6 +27,10 @@ export async function deleteProjectData(
   stores: { clickhouse: ClickHouse; clickhouseCluster: string | undefined; postgres: Postgres },
   projectId: number,
 ): Promise<void> {
+  // First, so that nothing is published into the tables that are about to be emptied.
+  for (const table of ["person_changes", "user_persons", "user_merges"]) {
+    await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
+  }
   for (const query of buildDeletions(stores.clickhouseCluster)) {
     await stores.clickhouse.command({
       query,
@@ -28,5 +42,9 @@ export async function deleteProjectData(
   }
   // Batches are compared with the store by their row counts; those of the removed rows would seem lost.
   await stores.postgres.query("DELETE FROM log_batches");
+  await stores.postgres.query(
+    "DELETE FROM cohort_ids USING cohorts WHERE cohort_id = cohorts.id AND cohorts.project_id = $1",
+    [projectId],
+  );
   await stores.postgres.query("DELETE FROM user_numbers WHERE project_id = $1", [projectId]);
 }

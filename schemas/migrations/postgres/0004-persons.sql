@@ -7,9 +7,13 @@ CREATE TABLE user_merges (
   user_number   bigint NOT NULL,
   into_number   bigint NOT NULL,
   kind          text NOT NULL CHECK (kind IN ('identify', 'alias', 'merge')),
-  -- What asked for it: 'log:<log id>:<partition>:<sequence>:<index>' or 'api:<request id>:<index>'. A batch that is
-  -- written again after a crash joins nothing twice, even if the join was undone meanwhile.
+  -- What asked for it: 'log:<log id>:<partition>:<sequence>:<index>:<n>' or 'api:<uuid>:<n>'. Nothing is joined
+  -- twice, even if the join was undone meanwhile.
   origin        text NOT NULL UNIQUE,
+  -- Arrival and time of the event that asked (epoch milliseconds): of two users who claim one anonymous id, the
+  -- first counts, whichever partition is faster. Null: not to be contested.
+  arrived_ms    bigint,
+  happened_ms   bigint,
   joined_at     timestamptz NOT NULL DEFAULT now(),
   undone_at     timestamptz
 );
@@ -33,3 +37,7 @@ CREATE TABLE person_changes (
   user_number   bigint NOT NULL,
   person_number bigint NOT NULL
 );
+
+-- A number given to an id that was named by a join only: its partition does not know it, and learns it at the id's
+-- first event. A user id that is reserved has identified nobody yet.
+ALTER TABLE user_numbers ADD COLUMN reserved boolean NOT NULL DEFAULT false;
