@@ -4,10 +4,13 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 
 const idsPerPage = 50_000;
 
-/** `ids` is a table with the column user_id. */
+/**
+ * `ids` is a table with the column user_id. Two rows an id, so that the join is one of equal values: with
+ * `= ANY (ARRAY[…])` instead, 100,000 ids among 100,000 users took minutes, with this 0.3 s.
+ */
 const keysOf = (ids: string): string => `${ids} AS ids
-  JOIN user_numbers AS keys
-    ON keys.project_id = $2 AND keys.user_key = ANY (ARRAY['u:' || ids.user_id, 'a:' || ids.user_id])
+  CROSS JOIN LATERAL (VALUES ('u:' || ids.user_id), ('a:' || ids.user_id)) AS wanted (user_key)
+  JOIN user_numbers AS keys ON keys.project_id = $2 AND keys.user_key = wanted.user_key
   LEFT JOIN user_persons AS joined
     ON joined.project_id = $2 AND joined.user_number = keys.user_number`;
 const person = "coalesce(joined.person_number, keys.user_number)";

@@ -6,11 +6,8 @@ export type CohortMetrics = ReturnType<typeof createCohortMetrics>;
 
 export function createCohortMetrics(registry: Registry, ledger: RefreshLedger) {
   const registers = [registry];
-  const failing = new Gauge({
-    name: "millrace_cohorts_failing",
-    help: "Cohorts whose last refresh failed; the same in every process.",
-    registers,
-  });
+  // Metrics are most wanted when a store is away: the others are shown then, and these as they were.
+  const count = () => ledger.count().catch(() => undefined);
   return {
     refreshes: new Counter({
       name: "millrace_cohort_refreshes_total",
@@ -24,17 +21,22 @@ export function createCohortMetrics(registry: Registry, ledger: RefreshLedger) {
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     }),
-    failing,
+    failing: new Gauge({
+      name: "millrace_cohorts_failing",
+      help: "Cohorts whose last refresh failed; the same in every process.",
+      registers,
+      async collect() {
+        const counts = await count();
+        if (counts !== undefined) this.set(counts.failing);
+      },
+    }),
     overdue: new Gauge({
       name: "millrace_cohorts_overdue",
       help: "Cohorts that were not refreshed for a minute; the same in every process.",
       registers,
       async collect() {
-        // Metrics are most wanted when a store is away: the others are shown then, and these as they were.
-        const counts = await ledger.count().catch(() => undefined);
-        if (counts === undefined) return;
-        this.set(counts.overdue);
-        failing.set(counts.failing);
+        const counts = await count();
+        if (counts !== undefined) this.set(counts.overdue);
       },
     }),
   };
