@@ -17,6 +17,7 @@ import { buildMethods, buildStreams } from "./routes.ts";
 import { ReadOnlySettings } from "./store/read-only.ts";
 import { streamPauseSecondsMax } from "./store/stream-statement.ts";
 import { Throughput } from "./system/throughput.ts";
+import { createTaskPool } from "./task-pool.ts";
 import { WatermarkReader } from "./watermark.ts";
 
 /** Queries worked on at once by one process; callers are told to try another beyond that. */
@@ -54,6 +55,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
     releasers.add("postgres", () => postgres.end());
 
+    const pool = createTaskPool(config.queryThreads);
+    releasers.add("pool", () => pool.destroy());
+
     const { partitions } = await ensureStreams(connection, {
       partitions: config.partitions,
       replicas: config.natsReplicas,
@@ -74,6 +78,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       store: { clickhouse, readOnly, metrics: createQueryMetrics(registry) },
       exportStore: { clickhouse: exportClickHouse, readOnly },
       postgres,
+      pool,
       logAccess,
       watermark: new WatermarkReader({ logAccess, postgres, log }),
       connection,

@@ -5,6 +5,7 @@ import type { Throughput } from "./system/throughput.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Store } from "./store/run-statement.ts";
+import type { TaskPool } from "./task-pool.ts";
 import type { LogAccess, WatermarkReader } from "./watermark.ts";
 
 export interface QueryContext {
@@ -12,6 +13,8 @@ export interface QueryContext {
   /** The same store with connections that may be silent for long. */
   readonly exportStore: Pick<Store, "clickhouse" | "readOnly">;
   readonly postgres: Postgres;
+  /** Threads for what would keep this process from answering others. */
+  readonly pool: TaskPool;
   readonly logAccess: LogAccess;
   readonly watermark: WatermarkReader;
   readonly connection: NatsConnection;

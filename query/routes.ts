@@ -7,6 +7,8 @@ import { eventNames } from "./catalogue/event-names.ts";
 import { properties } from "./catalogue/properties.ts";
 import { propertyValues } from "./catalogue/property-values.ts";
 import { exportEvents } from "./events/export/export-events.ts";
+import { funnelUsers } from "./events/funnel/funnel-users.ts";
+import { funnel } from "./events/funnel/funnel.ts";
 import { lifecycle } from "./events/lifecycle/lifecycle.ts";
 import { paths } from "./events/paths/paths.ts";
 import { receipt } from "./events/receipt/receipt.ts";
@@ -28,6 +30,8 @@ type StreamMethod = (
 
 const methods: Readonly<Record<string, Method>> = {
   trends,
+  funnel,
+  funnel_users: funnelUsers,
   retention,
   retention_users: retentionUsers,
   stickiness,

@@ -110,6 +110,13 @@ export const configTable = {
     max: 64,
     description: "Pool threads of each worker process.",
   },
+  MILLRACE_QUERY_THREADS: {
+    kind: "integer",
+    default: "2",
+    min: 1,
+    max: 64,
+    description: "Pool threads of each query process: what funnels are decided in.",
+  },
   MILLRACE_BODY_BYTES_MAX: {
     kind: "integer",
     default: String(10 * 1024 * 1024),
@@ -123,6 +130,13 @@ export const configTable = {
     min: 1,
     max: 1_000_000,
     description: "Most events that one request may hold.",
+  },
+  MILLRACE_UPLOAD_BYTES_MAX: {
+    kind: "integer",
+    default: String(100 * 1024 * 1024),
+    min: 1024,
+    max: 10 * 1024 * 1024 * 1024,
+    description: "Largest uploaded file, in bytes, also after decompression.",
   },
   MILLRACE_LOG_BYTES_MAX: {
     kind: "integer",
@@ -199,8 +213,10 @@ export interface Config {
   readonly partitions: number;
   readonly workerProcesses: number;
   readonly workerThreads: number;
+  readonly queryThreads: number;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
+  readonly uploadBytesMax: number;
   readonly logBytesMax: number;
   readonly lagEventsMax: number;
   readonly dedupeIdsMax: number;
@@ -288,8 +304,10 @@ export function readConfig(env: Environment = process.env): Config {
     partitions: integer("MILLRACE_PARTITIONS"),
     workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
     workerThreads: integer("MILLRACE_WORKER_THREADS"),
+    queryThreads: integer("MILLRACE_QUERY_THREADS"),
     bodyBytesMax: integer("MILLRACE_BODY_BYTES_MAX"),
     eventsPerRequestMax: integer("MILLRACE_EVENTS_PER_REQUEST_MAX"),
+    uploadBytesMax: integer("MILLRACE_UPLOAD_BYTES_MAX"),
     logBytesMax: integer("MILLRACE_LOG_BYTES_MAX"),
     lagEventsMax: integer("MILLRACE_LAG_EVENTS_MAX"),
     dedupeIdsMax: integer("MILLRACE_DEDUPE_IDS_MAX"),

@@ -1,7 +1,5 @@
 // Reads the store's Native format into columns of numbers, piece by piece as it arrives. A block is the number of
 // its columns and rows, then for each column its name, its type and its values, one after another.
-import { parseError } from "@clickhouse/client";
-
 export type NumberType = "UInt32" | "Float64";
 type NumberArray = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
@@ -11,11 +9,6 @@ export interface NumberColumn {
 }
 
 const arrays = { UInt32: Uint32Array, Float64: Float64Array } as const;
-/** What the store writes after the blocks when it fails on the way. */
-const exceptionMark = "__exception__";
-/** It comes last, and it is not longer. */
-const exceptionBytesMax = 32 * 1024;
-
 export class NativeColumns {
   rows = 0;
   readonly #columns: readonly NumberColumn[];
@@ -23,9 +16,8 @@ export class NativeColumns {
   readonly #refuse: () => Error;
   #values: NumberArray[];
   #capacity: number;
-  /** Bytes of a header that has not arrived whole; or, at the end, of something that is no block. */
+  /** Bytes of a header that has not arrived whole. */
   #head: Buffer = Buffer.alloc(0);
-  #tail: Buffer = Buffer.alloc(0);
   #blockRows = 0;
   /** Column of the block that is being read; -1 between blocks. */
   #column = -1;
@@ -44,11 +36,7 @@ export class NativeColumns {
     this.#values = columns.map(({ type }) => new arrays[type](this.#capacity));
   }
 
-  push(chunk: Buffer): void {
-    this.#tail =
-      chunk.length >= exceptionBytesMax
-        ? chunk
-        : Buffer.concat([this.#tail.subarray(-exceptionBytesMax), chunk]);
+  push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
       if (this.#missing > 0) {
@@ -67,15 +55,13 @@ export class NativeColumns {
     }
   }
 
-  /** The columns in their order. Throws what the store said when it failed on the way. */
+  /** The columns in their order. */
   finish(): NumberArray[] {
-    const end = this.#tail.toString("utf8");
-    if (end.includes(exceptionMark)) throw parseError(end.slice(end.indexOf(exceptionMark)));
     if (this.#column !== -1 || this.#head.length > 0) throw new Error("the store's answer ended prematurely");
     return this.#values.map((values) => values.subarray(0, this.rows));
   }
 
-  #copy(chunk: Buffer, at: number): number {
+  #copy(chunk: Uint8Array, at: number): number {
     const count = Math.min(this.#missing, chunk.length - at);
     const values = this.#values[this.#column] as NumberArray;
     const bytes = new Uint8Array(values.buffer);
@@ -103,8 +89,7 @@ export class NativeColumns {
       const rows = reader.number();
       if (rows === undefined) return 0;
       if (columns !== this.#columns.length) {
-        // No block: what the store says about its failure. It is kept for the end.
-        return 0;
+        throw new Error(`native columns: expected ${this.#columns.length}, the store sent ${columns}`);
       }
       this.#blockRows = rows;
       this.#reserve(this.rows + rows);

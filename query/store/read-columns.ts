@@ -2,14 +2,13 @@
 // Measured: 1.2 M rows of three columns in 50 ms; as JSON it would be 900 ms.
 import { randomUUID } from "node:crypto";
 import { MillraceError } from "#schemas/errors.ts";
-import { projectParameter } from "../sql/scope.ts";
 import { NativeColumns, type NumberColumn } from "./native-columns.ts";
 import { retryWhileAway, statementBudget, type Statement, type Store } from "./run-statement.ts";
+import { streamBytes } from "./stream-bytes.ts";
 
 export interface NumberColumns {
   readonly columns: readonly (Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>)[];
   readonly rows: number;
-  readonly rowsRead: number;
 }
 
 /** The statement's columns must be those that `columns` names, in their order and of their types. */
@@ -26,18 +25,6 @@ export async function readColumns(
 ): Promise<NumberColumns> {
   return retryWhileAway(store, options.signal, async () => {
     const end = store.metrics.statementSeconds.startTimer();
-    const { stream, summary } = await store.clickhouse.exec({
-      query: `${statement.sql}\nFORMAT Native`,
-      query_params: { ...statement.parameters, [projectParameter]: options.projectId },
-      query_id: `query-${randomUUID()}`,
-      abort_signal: options.signal,
-      use_multipart_params_auto: true,
-      clickhouse_settings: {
-        ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
-        max_execution_time: statementBudget.secondsMax,
-        max_rows_to_read: String(statementBudget.rowsReadMax),
-      },
-    });
     const reader = new NativeColumns(options.columns, {
       rowsExpected: options.rowsExpected,
       rowsMax: options.rowsMax,
@@ -47,13 +34,23 @@ export async function readColumns(
           details: [{ budget: "rows" }],
         }),
     });
-    // An error of the reader ends the loop, and so the connection and the statement.
-    for await (const chunk of stream as AsyncIterable<Buffer>) reader.push(chunk);
-    const columns = reader.finish();
+    await streamBytes(
+      store,
+      { ...statement, sql: `${statement.sql}\nFORMAT Native` },
+      {
+        projectId: options.projectId,
+        signal: options.signal,
+        queryId: `query-${randomUUID()}`,
+        settings: {
+          ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
+          max_execution_time: statementBudget.secondsMax,
+          max_rows_to_read: String(statementBudget.rowsReadMax),
+        },
+        onBytes: (bytes) => reader.push(bytes),
+      },
+    );
     end();
-    // What the store had read when it began to answer.
-    const rowsRead = Math.max(Number(summary?.read_rows ?? 0), reader.rows);
-    store.metrics.rowsRead.inc(rowsRead);
-    return { columns, rows: reader.rows, rowsRead };
+    store.metrics.rowsRead.inc(reader.rows);
+    return { columns: reader.finish(), rows: reader.rows };
   });
 }

@@ -1,5 +1,6 @@
 // Queries over the events of a project, and exports.
 import { ExportEventsParameters } from "../query/export.ts";
+import { FunnelAnswer, FunnelQuery, FunnelUsersAnswer, FunnelUsersQuery } from "../query/funnel.ts";
 import { LifecycleAnswer, LifecycleQuery } from "../query/lifecycle.ts";
 import { PathsAnswer, PathsQuery } from "../query/paths.ts";
 import {
@@ -29,6 +30,42 @@ export const queriesOperations: readonly Operation[] = [
       description: "One series for each that was asked for.",
       content: json,
       schema: TrendsAnswer,
+    },
+    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+  },
+  {
+    method: "POST",
+    path: "/v1/query/funnel",
+    service: { subject: "svc.query.funnel", msMax: queryMsMax },
+    scope: "read",
+    tag: "Queries",
+    summary: "How far people come through steps, and how long it takes them",
+    description:
+      "A person counts at a step when one of their attempts, each begun within the range by an event of the first step, reached it within the window and without an excluded event. Times are from the step before, of the attempt that reached furthest. `trend`, `histogram` and `conversion` come with their views, `breakdowns` with a breakdown.",
+    body: { [json]: FunnelQuery },
+    success: {
+      status: 200,
+      description: "One entry for each step, and what was asked for beside.",
+      content: json,
+      schema: FunnelAnswer,
+    },
+    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+  },
+  {
+    method: "POST",
+    path: "/v1/query/funnel/users",
+    service: { subject: "svc.query.funnel_users", msMax: queryMsMax },
+    scope: "read",
+    tag: "Queries",
+    summary: "The people behind one step of a funnel",
+    description:
+      "The body of the funnel with `step`: who reached it, or, with `dropped`, who reached the one before and not it. Neither `breakdown` nor `view` changes the list.",
+    body: { [json]: FunnelUsersQuery },
+    success: {
+      status: 200,
+      description: "One page of people.",
+      content: json,
+      schema: FunnelUsersAnswer,
     },
     errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
   },

@@ -1,0 +1,129 @@
+// Funnels from request to answer: plan ▸ read ▸ kernel ▸ shape.
+import type { FunnelAnswer, FunnelBreakdown } from "#schemas/query/funnel.ts";
+import { breakdownNone, breakdownOther } from "#schemas/query/trends.ts";
+import type { QueryRun } from "../../store/query-run.ts";
+import type { TaskPool } from "../../task-pool.ts";
+import { compileValueNames, noneValue } from "./compile.ts";
+import { buildHistogram } from "./histogram.ts";
+import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
+import type { FunnelPlan } from "./plan.ts";
+import type { FunnelRequest } from "./request.ts";
+import { runKernel, type KernelOptions } from "./run-kernel.ts";
+import { seconds, shapeSteps, shapeTrend } from "./shape.ts";
+import {
+  conversionsMs,
+  countValues,
+  summarize,
+  summarizeGroups,
+  timesOf,
+  type StepSummary,
+} from "./summary.ts";
+
+/** Values beyond the limit that are named to put ties in order; more of them are taken in any order. */
+const tiesNamedMax = 2_000;
+
+export async function answerFunnel(
+  request: FunnelRequest,
+  run: QueryRun,
+  pool: TaskPool,
+  options: Pick<KernelOptions, "groups"> = {},
+): Promise<Omit<FunnelAnswer, "meta" | "explain">> {
+  const { plan, outcomes } = await runKernel(request, run, pool, options);
+  const steps = request.steps.length;
+  return {
+    steps: shapeSteps(request.steps, summarize(outcomes, steps)),
+    ...(request.breakdown === undefined
+      ? {}
+      : { breakdowns: await breakDown(request, request.breakdown, run, plan, outcomes) }),
+    ...(request.trend === undefined ? {} : { trend: shapeTrend(request.trend.buckets, outcomes) }),
+    ...(request.histogram === undefined ? {} : timesToConvert(outcomes, steps, request.histogram.binsMax)),
+  };
+}
+
+async function breakDown(
+  request: FunnelRequest,
+  breakdown: NonNullable<FunnelRequest["breakdown"]>,
+  run: QueryRun,
+  plan: FunnelPlan,
+  outcomes: readonly FunnelOutcome[],
+): Promise<FunnelBreakdown[]> {
+  const steps = request.steps.length;
+  const shape = (value: string, summaries: readonly StepSummary[]): FunnelBreakdown => ({
+    value,
+    steps: shapeSteps(request.steps, summaries),
+  });
+  if ("cohorts" in breakdown) {
+    return breakdown.cohorts.map((id, bit) => {
+      const isMember = (value: number): number | undefined => ((value & (1 << bit)) === 0 ? undefined : 0);
+      return shape(id, summarizeGroups(outcomes, steps, 1, isMember)[0] as StepSummary[]);
+    });
+  }
+  const { top, hasMore } = await rankValues(request, breakdown.limit, run, plan, countValues(outcomes));
+  const groups = new Map(top.map(({ number }, index) => [number, index]));
+  const names = [...top.map(({ text }) => text), ...(hasMore ? [breakdownOther] : [])];
+  const summaries = summarizeGroups(
+    outcomes,
+    steps,
+    names.length,
+    (value) => groups.get(value) ?? top.length,
+  );
+  return names.map((name, index) => shape(name, summaries[index] as StepSummary[]));
+}
+
+/** The values of most people, in order; ties by value, the missing one last. */
+async function rankValues(
+  request: FunnelRequest,
+  limit: number,
+  run: QueryRun,
+  plan: FunnelPlan,
+  counts: ReadonlyMap<number, number>,
+): Promise<{ top: { number: number; text: string }[]; hasMore: boolean }> {
+  const ranked = [...counts].sort((left, right) => right[1] - left[1] || left[0] - right[0]);
+  // Those that tie with the last one that is shown have to be named before they can be put in order.
+  const least = ranked[limit - 1]?.[1] ?? 0;
+  const wanted = ranked.filter(([, count]) => count >= least).slice(0, limit + tiesNamedMax);
+  const numbers = wanted.map(([number]) => number).filter((number) => number !== noneValue);
+  const names = await valueNames(request, run, plan, numbers);
+  const top = wanted
+    .map(([number, count]) => ({ number, count, text: names.get(number) ?? breakdownNone }))
+    .sort(
+      (left, right) =>
+        right.count - left.count ||
+        Number(left.number === noneValue) - Number(right.number === noneValue) ||
+        (left.text < right.text ? -1 : 1),
+    )
+    .slice(0, limit);
+  return { top, hasMore: counts.size > top.length };
+}
+
+async function valueNames(
+  request: FunnelRequest,
+  run: QueryRun,
+  plan: FunnelPlan,
+  numbers: readonly number[],
+): Promise<Map<number, string>> {
+  if (numbers.length === 0) return new Map();
+  const rows = await run.rows(
+    { step: "values of the breakdown", sources: [plan.table] },
+    compileValueNames(request, { people: run.people, plan, numbers }),
+  );
+  return new Map(rows.map((row) => [Number(row[0]), String(row[1])]));
+}
+
+function timesToConvert(
+  outcomes: readonly FunnelOutcome[],
+  steps: number,
+  binsMax: number,
+): Pick<FunnelAnswer, "histogram" | "conversion"> {
+  const durations = conversionsMs(outcomes, steps);
+  const histogram = buildHistogram(durations, binsMax);
+  const { avgMs, medianMs } = timesOf(durations);
+  return {
+    histogram,
+    conversion: {
+      count: durations.length,
+      avg_seconds: seconds(avgMs),
+      median_seconds: seconds(medianMs),
+    },
+  };
+}

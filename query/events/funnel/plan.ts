@@ -1,0 +1,72 @@
+// How a funnel's rows are read: from which table, and in how many groups of people, so that each fits into memory.
+import { tableOf } from "../../sql/filters.ts";
+import { Parameters } from "../../sql/parameters.ts";
+import { fromTable } from "../../sql/scope.ts";
+import { instantMsMax } from "../../time/instants.ts";
+import type { Statement } from "../../store/run-statement.ts";
+import { rangeSql } from "../bucket-sql.ts";
+import type { FunnelRequest } from "./request.ts";
+
+export interface FunnelPlan {
+  readonly table: "events" | "steps";
+  /** Persons are read by their number modulo this, a power of two. */
+  readonly groups: number;
+  /** Rows of one group, as estimated. */
+  readonly rowsExpected: number;
+}
+
+/** One group is held twice while it is put into order: 20 bytes a row, and two groups at once. */
+export const groupRowsWanted = 4_000_000;
+/** More of them are asked of the store one after another. */
+export const groupsMax = 64;
+/** Where people differ much, a group may be larger than wanted, up to this. */
+export const groupRowsMax = 16_000_000;
+
+const dayMs = 86_400_000;
+
+export function planFunnel(request: FunnelRequest, rows: number): FunnelPlan {
+  let groups = 1;
+  while (rows / groups > groupRowsWanted && groups < groupsMax) groups *= 2;
+  return { table: funnelTable(request), groups, rowsExpected: Math.ceil(rows / groups) };
+}
+
+export function funnelTable({ steps, exclusions, filters, breakdown }: FunnelRequest): FunnelPlan["table"] {
+  if (breakdown !== undefined && "property" in breakdown && breakdown.on === "event") return "events";
+  return tableOf([...filters, ...[...steps, ...exclusions].flatMap((each) => each.filters)]);
+}
+
+/** Later steps may lie after the range, as far as the window allows. */
+export function rowsRange({ fromMs, endMs, windowMs }: FunnelRequest): { fromMs: number; endMs: number } {
+  return { fromMs, endMs: Math.min(endMs + windowMs, instantMsMax + 1) };
+}
+
+/** Names of all events that matter, or undefined when any may. */
+export function eventsOf({
+  order,
+  steps,
+  exclusions,
+}: Pick<FunnelRequest, "order" | "steps" | "exclusions">): string[] | undefined {
+  if (order === "strict") return undefined;
+  const names = new Set<string>();
+  for (const { event } of [...steps, ...exclusions]) {
+    if (event === null) return undefined;
+    names.add(event);
+  }
+  return [...names];
+}
+
+/** How many rows there are at most, by whole days. One column. */
+export function compileEstimate(request: FunnelRequest): Statement {
+  const parameters = new Parameters();
+  const { fromMs, endMs } = rowsRange(request);
+  const days = { fromMs: Math.floor(fromMs / dayMs) * dayMs, endMs: Math.ceil(endMs / dayMs) * dayMs };
+  const conditions = [
+    rangeSql("rollup_day", { ...days, endMs: Math.min(days.endMs, instantMsMax + 1) }, parameters),
+  ];
+  const names = eventsOf(request);
+  if (names !== undefined) conditions.push(`event IN ${parameters.bind("Array(String)", names)}`);
+  return {
+    sql: `SELECT sum(events) ${fromTable("rollup_day", conditions)}`,
+    parameters: parameters.values,
+  };
+}

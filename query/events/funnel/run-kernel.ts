@@ -1,0 +1,121 @@
+// A funnel's rows through the kernel: group by group of people, read here, decided in a thread of the pool.
+import { MillraceError } from "#schemas/errors.ts";
+import type { QueryRun } from "../../store/query-run.ts";
+import { readColumns } from "../../store/read-columns.ts";
+import type { TaskPool } from "../../task-pool.ts";
+import {
+  compileEstimate,
+  groupRowsMax,
+  groupRowsWanted,
+  groupsMax,
+  planFunnel,
+  type FunnelPlan,
+} from "./plan.ts";
+import { compileRows, rowsColumns } from "./compile.ts";
+import type { FunnelOutcome, FunnelRows, FunnelRules } from "./kernel/funnel-rows.ts";
+import type { FunnelRequest } from "./request.ts";
+
+/** Groups that are read or decided at once; each may hold 16 M rows. */
+const groupsAtOnceMax = 2;
+
+const taskFile = new URL("./kernel/tally-funnel.ts", import.meta.url).href;
+
+export interface KernelOptions {
+  readonly list?: FunnelRules["list"];
+  /** Persons with this number or a higher one. */
+  readonly firstPerson?: number;
+  /** Instead of the plan that the number of rows suggests. Tests compare. */
+  readonly groups?: number;
+}
+
+/** One outcome a group of people. */
+export async function runKernel(
+  request: FunnelRequest,
+  run: QueryRun,
+  pool: TaskPool,
+  options: KernelOptions = {},
+): Promise<{ plan: FunnelPlan; outcomes: FunnelOutcome[] }> {
+  const estimated = await run.rows(
+    { step: "how many events there are", sources: [] },
+    compileEstimate(request),
+  );
+  const rows = Number(estimated[0]?.[0] ?? 0);
+  if (rows > groupRowsWanted * groupsMax) throw tooManyRows(rows);
+  const suggested = planFunnel(request, rows);
+  const plan = { ...suggested, groups: options.groups ?? suggested.groups };
+  const rules = rulesOf(request, options.list);
+  const outcomes: FunnelOutcome[] = [];
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let group = next++; group < plan.groups; group = next++) {
+      const { task, bytes } = await readGroup(request, run, plan, group, options.firstPerson);
+      run.signal.throwIfAborted();
+      outcomes[group] = (await pool.run(
+        { rules, rows: task },
+        { filename: taskFile, name: "tallyFunnel", transferList: bytes },
+      )) as FunnelOutcome;
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: groupsAtOnceMax }, lane));
+  } finally {
+    next = plan.groups;
+  }
+  return { plan, outcomes };
+}
+
+async function readGroup(
+  request: FunnelRequest,
+  run: QueryRun,
+  plan: FunnelPlan,
+  group: number,
+  firstPerson: number | undefined,
+): Promise<{ task: FunnelRows; bytes: ArrayBuffer[] }> {
+  const statement = compileRows(request, {
+    people: run.people,
+    plan,
+    group,
+    ...(firstPerson === undefined || firstPerson === 0 ? {} : { firstPerson }),
+  });
+  const { columns, rows } = await readColumns(run.store, statement, {
+    projectId: run.projectId,
+    signal: run.signal,
+    columns: rowsColumns(request),
+    rowsExpected: plan.rowsExpected,
+    rowsMax: groupRowsMax,
+  });
+  run.record(
+    { step: `events of group ${group + 1} of ${plan.groups}`, sources: [plan.table], plan },
+    statement,
+    rows,
+  );
+  const [persons, timesMs, masks, values] = columns as [
+    Uint32Array<ArrayBuffer>,
+    Float64Array<ArrayBuffer>,
+    Uint32Array<ArrayBuffer>,
+    Float64Array<ArrayBuffer> | undefined,
+  ];
+  const task = { persons, timesMs, masks, ...(values === undefined ? {} : { values }) };
+  return { task, bytes: columns.map((column) => column.buffer) };
+}
+
+function rulesOf(request: FunnelRequest, list: FunnelRules["list"]): FunnelRules {
+  const { trend } = request;
+  return {
+    steps: request.steps.length,
+    order: request.order,
+    windowMs: request.windowMs,
+    fromMs: request.fromMs,
+    endMs: request.endMs,
+    exclusions: request.exclusions.map(({ fromStep, toStep }) => ({ fromStep, toStep })),
+    ...(trend === undefined ? {} : { trend: { fromStep: trend.fromStep, startsMs: trend.buckets.startsMs } }),
+    ...(list === undefined ? {} : { list }),
+  };
+}
+
+function tooManyRows(rows: number): MillraceError {
+  return new MillraceError("QUERY_TOO_EXPENSIVE", {
+    message: `The range holds ${rows} events of these steps, ${groupRowsWanted * groupsMax} are allowed; narrow it.`,
+    details: [{ budget: "rows" }],
+  });
+}

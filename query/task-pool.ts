@@ -1,0 +1,17 @@
+// The threads of the query tier: work that would keep this process from answering others.
+import { Piscina } from "piscina";
+
+/** Tasks that wait for a thread; the memory of each is bounded by whoever hands it in. */
+const tasksWaitingMax = 256;
+const idleMsMax = 60_000;
+
+export type TaskPool = Pick<Piscina, "run">;
+
+export function createTaskPool(threads: number): Piscina {
+  return new Piscina({
+    minThreads: 0,
+    maxThreads: threads,
+    maxQueue: tasksWaitingMax,
+    idleTimeout: idleMsMax,
+  });
+}
