@@ -1,0 +1,188 @@
+// `npm run bench -- generate --events 10000000 [--users N] [--days 90] [--until 2026-11-01] [--seed 1]
+//   [--project name] [--data-dir folder] [--partitions N] [--append] [--bare] [--write]`
+// Fills a project with made-up events at the store's own speed, and writes down answers that are known by then.
+// `npm run bench -- generate --check [--project name] [--key <read key>] [--url http://…]` asks a running installation.
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { readConfig, type Config } from "#ops/runtime/config.ts";
+import { makeDataDir } from "#ops/embedded/data-dir.ts";
+import { readDefaultKeys } from "#ops/supervisor/default-keys.ts";
+import { edgeUrl } from "#ops/supervisor/edge.ts";
+import { askProduct } from "./generate/ask-product.ts";
+import { countPartitions, findProject } from "./generate/find-project.ts";
+import type { KnownAnswersFile } from "./generate/known-answers.ts";
+import { measureDisk, withBareTable, type TableSize } from "./generate/measure-disk.ts";
+import { openStores } from "./generate/open-stores.ts";
+import { dayMs, planLimits } from "./generate/plan.ts";
+import { createProgress } from "./generate/progress.ts";
+import { generate, writeEvents, type RunResult } from "./generate/run.ts";
+import { countTakenRanges } from "./generate/users.ts";
+import { writeResult } from "./harness/write-result.ts";
+
+const { values } = parseArgs({
+  options: {
+    events: { type: "string", default: "1000000" },
+    users: { type: "string" },
+    days: { type: "string", default: "90" },
+    until: { type: "string" },
+    seed: { type: "string", default: "1" },
+    project: { type: "string", default: "default" },
+    "data-dir": { type: "string" },
+    append: { type: "boolean", default: false },
+    bare: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    key: { type: "string" },
+    url: { type: "string" },
+  },
+});
+
+/** Said in one sentence, without a stack. */
+class WrongUse extends Error {}
+
+function readInteger(name: string, text: string, min: number, max: number): number {
+  const value = Number(text.replaceAll("_", ""));
+  if (!Number.isSafeInteger(value) || value < min || value > max) {
+    throw new WrongUse(`--${name} must be a whole number from ${min} to ${max}; it is "${text}".`);
+  }
+  return value;
+}
+
+function readWanted(): { events: number; users: number; seed: number; fromMs: number; endMs: number } {
+  const events = readInteger("events", values.events, planLimits.eventsMin, 10_000_000_000);
+  const usersDefault = Math.min(planLimits.usersMax, Math.max(planLimits.usersMin, Math.floor(events / 50)));
+  const users = readInteger(
+    "users",
+    values.users ?? String(usersDefault),
+    planLimits.usersMin,
+    planLimits.usersMax,
+  );
+  const days = readInteger("days", values.days, planLimits.daysMin, planLimits.daysMax);
+  const today = Math.floor(Date.now() / dayMs) * dayMs;
+  const endMs = values.until === undefined ? today : Date.parse(`${values.until}T00:00:00Z`);
+  if (!Number.isFinite(endMs)) throw new WrongUse("--until must be a date like 2026-11-01.");
+  const seed = readInteger("seed", values.seed, 0, 2 ** 32 - 1);
+  return { events, users, seed, fromMs: endMs - days * dayMs, endMs };
+}
+
+function answersPath(config: Config): string {
+  return join(config.dataDir, `known-answers-${values.project.replace(/[^\w-]/g, "_")}.json`);
+}
+
+async function fill(config: Config): Promise<void> {
+  const wanted = readWanted();
+  await makeDataDir(config.dataDir);
+  const stores = await openStores(config);
+  try {
+    const project = await findProject(stores.postgres, values.project);
+    const run = await countTakenRanges(stores.postgres, project.projectId);
+    if (run > 0 && !values.append) {
+      throw new WrongUse(`${values.project} has generated events already; --append adds more of them.`);
+    }
+    const users = createProgress("users", wanted.users);
+    const events = createProgress("events", wanted.events);
+    const { projectId, retentionDays } = project;
+    const partitions = await countPartitions(stores.postgres, config.partitions);
+    const result = await generate(
+      stores,
+      { ...wanted, projectId, retentionDays, run },
+      { partitions, report: { users, events } },
+    );
+    const bareRowsPerSecond = values.bare ? await measureBare(stores.clickhouse, result) : undefined;
+    const sizes = await measureDisk(stores.clickhouse);
+    const file: KnownAnswersFile = {
+      at: new Date().toISOString(),
+      project: project.publicId,
+      plan: { ...result.plan, from: iso(wanted.fromMs), to: iso(wanted.endMs - 1) },
+      answers: result.answers,
+    };
+    await writeFile(answersPath(config), `${JSON.stringify(file, null, 1)}\n`);
+    for (const { name, expected } of result.answers)
+      console.log(`${name.padEnd(44)} ${JSON.stringify(expected)}`);
+    if (project.readKey !== undefined) console.log(`\nread key of ${values.project}: ${project.readKey}`);
+    const figures = describe(result, sizes, bareRowsPerSecond);
+    console.log(`\n${figures.table}\n\nknown answers: ${answersPath(config)}`);
+    if (values.write) await writeResult({ name: "generate", options: wanted, ...figures });
+  } finally {
+    await stores.close();
+  }
+}
+
+/** The same events once more, at most two million, into a table without views. */
+async function measureBare(
+  clickhouse: Parameters<typeof writeEvents>[0],
+  result: RunResult,
+): Promise<number> {
+  const events = Math.min(result.plan.events, 2_000_000);
+  const users = Math.min(result.plan.users, Math.floor(events / 20));
+  let seconds = 0;
+  await withBareTable(clickhouse, async (table) => {
+    const startedMs = performance.now();
+    await writeEvents(clickhouse, { ...result.plan, events, users }, table, { events: () => undefined });
+    seconds = (performance.now() - startedMs) / 1000;
+  });
+  return Math.round(events / seconds);
+}
+
+function describe(
+  result: RunResult,
+  sizes: readonly TableSize[],
+  bareRowsPerSecond: number | undefined,
+): { result: object; table: string } {
+  const { events, users } = result.plan;
+  const rowsPerSecond = Math.round(events / result.eventsSeconds);
+  const rows = sizes.map(
+    ({ table, rows: count, bytes, parts }) =>
+      `| ${table} | ${count.toLocaleString("en")} | ${(bytes / 2 ** 20).toFixed(1)} | ${(bytes / events).toFixed(2)} | ${parts} |`,
+  );
+  return {
+    result: {
+      rowsPerSecond,
+      bareRowsPerSecond,
+      usersSeconds: result.usersSeconds,
+      eventsSeconds: result.eventsSeconds,
+      sizes,
+    },
+    table: [
+      `${events.toLocaleString("en")} events in ${result.eventsSeconds.toFixed(1)} s: ${rowsPerSecond.toLocaleString("en")} rows/s, all views included` +
+        (bareRowsPerSecond === undefined
+          ? "."
+          : `; into a table without views ${bareRowsPerSecond.toLocaleString("en")} rows/s.`),
+      `${users.toLocaleString("en")} users with numbers and properties in ${result.usersSeconds.toFixed(1)} s.`,
+      "",
+      "| table | rows | MiB on disk | bytes an event | parts |",
+      "| --- | ---: | ---: | ---: | ---: |",
+      ...rows,
+    ].join("\n"),
+  };
+}
+
+async function check(config: Config): Promise<void> {
+  const file = JSON.parse(await readFile(answersPath(config), "utf8")) as KnownAnswersFile;
+  const readKey = values.key ?? config.readKey ?? (await readDefaultKeys(config.dataDir))?.read;
+  if (readKey === undefined) throw new WrongUse("--check needs --key, a read key of the project.");
+  const checked = await askProduct({ url: values.url ?? edgeUrl(config), readKey }, file.answers);
+  for (const { name, tookMs, differences } of checked) {
+    const verdict = differences.length === 0 ? "as known" : "DIFFERS";
+    console.log(`${name.padEnd(44)} ${verdict}  ${tookMs.toFixed(0).padStart(6)} ms`);
+    for (const difference of differences) console.log(`  ${difference}`);
+  }
+  const wrong = checked.filter(({ differences }) => differences.length > 0).length;
+  console.log(`\n${checked.length - wrong} of ${checked.length} answers are as known`);
+  if (wrong > 0) process.exitCode = 1;
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
+
+try {
+  const config = readConfig();
+  const dataDir = values["data-dir"] === undefined ? config.dataDir : resolve(values["data-dir"]);
+  await (values.check ? check : fill)({ ...config, dataDir });
+} catch (error) {
+  if (!(error instanceof WrongUse)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
