@@ -98,13 +98,14 @@ class DefinitionCompiler {
       return this.#name(`(SELECT groupBitmapState(${personSql(this.context.people)}) ${rows})`);
     }
     const slices = planSlices(window, [], rollupsOfUsers).map((slice) => {
-      const state =
-        slice.table === "steps" ? "groupBitmapState(user_number)" : "groupBitmapMergeState(users)";
+      // What is left of an hour: events are sorted by time, steps by user.
+      const table = slice.table === "steps" ? "events" : slice.table;
+      const state = table === "events" ? "groupBitmapState(user_number)" : "groupBitmapMergeState(users)";
       const conditions = [
-        rangeSql(slice.table, slice, this.context.parameters),
+        rangeSql(table, slice, this.context.parameters),
         ...eventConditions({ event: selector.event, filters: [] }, this.context),
       ];
-      return `SELECT ${state} AS slice_users ${fromTable(slice.table, conditions)}`;
+      return `SELECT ${state} AS slice_users ${fromTable(table, conditions)}`;
     });
     const ids = this.#name(
       `(SELECT groupBitmapMergeState(slice_users) FROM (${slices.join(" UNION ALL ")}))`,

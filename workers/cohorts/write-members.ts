@@ -7,7 +7,7 @@ import type { Claim } from "./refresh-ledger.ts";
 /** What one refresh may use of the store, which answers queries meanwhile. */
 const statementSecondsMax = 40;
 const memoryBytesMax = 1_000_000_000;
-const threadsMax = 2;
+const threadsMax = 1;
 
 const columns = "(project_id, cohort_id, generation, users)";
 const keys = "{project_id:UInt32}, {cohort_id:UInt32}, {generation:UInt64}";

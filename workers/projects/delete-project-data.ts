@@ -28,6 +28,10 @@ export async function deleteProjectData(
   projectId: number,
 ): Promise<void> {
   // First, so that nothing is published into the tables that are about to be emptied.
+  await stores.postgres.query(
+    "UPDATE cohorts SET deleted_at = now() WHERE project_id = $1 AND deleted_at IS NULL",
+    [projectId],
+  );
   for (const table of ["person_changes", "user_persons", "user_merges"]) {
     await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
   }
