@@ -42,7 +42,17 @@ export const command: Command = {
     console.log("Visitors by country:\n");
     console.log(
       `curl ${url}/v1/query/trends -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"interval":"week",` +
-        `"series":[{"event":"page_viewed","math":"unique_users"}],"breakdown":{"property":"country","limit":5}}'`,
+        `"series":[{"event":"page_viewed","math":"unique_users"}],"breakdown":{"property":"country","limit":5}}'\n`,
+    );
+    console.log("How many visitors go from a page to an order within a day:\n");
+    console.log(
+      `curl ${url}/v1/query/funnel -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"window_seconds":86400,` +
+        `"steps":[{"event":"page_viewed"},{"event":"item_added"},{"event":"order_placed"}]}'\n`,
+    );
+    console.log("Who comes back, day by day:\n");
+    console.log(
+      `curl ${url}/v1/query/retention -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"type":"first_time",` +
+        `"period":"day","periods":7,"target":{"event":"page_viewed"},"returning":{"event":"page_viewed"}}'`,
     );
     return exitCodes.ok;
   },
