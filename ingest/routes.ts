@@ -5,6 +5,9 @@ import { pathsOf, type Operation } from "#schemas/operations/operation.ts";
 import { operations } from "#schemas/operations/operations.ts";
 import { createReceiveEvents, type ReceiveEventsOptions } from "./events/receive-events.ts";
 import type { Exchange, RequestHead, RouteTraits } from "./server/exchange.ts";
+import { createPostHogHandlers } from "./sdk/posthog-routes.ts";
+import { SdkReceiver } from "./sdk/receive-requests.ts";
+import { createSegmentHandlers } from "./sdk/segment-routes.ts";
 import type { Handler, ServerRoute } from "./server.ts";
 import { createDescription } from "./system/describe-interface.ts";
 import {
@@ -25,7 +28,10 @@ export interface RouteParts {
 /** Operations that the edge answers by itself. */
 function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   const { document, page } = createDescription(parts.version);
+  const receiver = new SdkReceiver(parts.events);
   return {
+    ...createSegmentHandlers(receiver, parts.events.keys),
+    ...createPostHogHandlers(receiver, parts.events.keys),
     "POST /v1/events": createReceiveEvents(parts.events),
     "GET /v1/ingest": answerUpgradeRequired,
     "GET /metrics": parts.metrics,

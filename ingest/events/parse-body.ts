@@ -43,18 +43,22 @@ function malformed(text: string): MillraceError {
   });
 }
 
+/** Throws MALFORMED_JSON with the position, or EMPTY_BODY. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    if (text.trim() === "") throw new MillraceError("EMPTY_BODY");
+    throw malformed(text);
+  }
+}
+
 /** Throws MillraceError: MALFORMED_JSON, EMPTY_BODY, INVALID_BODY, TOO_MANY_EVENTS, INVALID_ENCODING. */
 export function parseBody(bytes: Buffer, format: BodyFormat, eventsMax: number): SentEvents {
   if (bytes.length === 0) throw new MillraceError("EMPTY_BODY");
   const text = decodeText(bytes);
   if (format === "ndjson") return parseLines(text, eventsMax);
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    if (text.trim() === "") throw new MillraceError("EMPTY_BODY");
-    throw malformed(text);
-  }
+  const body = parseJson(text);
   if (typeof body !== "object" || body === null) {
     throw new MillraceError("INVALID_BODY", {
       message: 'The body must be one event, an array of events, or {"batch":[…]}.',

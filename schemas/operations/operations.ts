@@ -6,10 +6,12 @@ import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
+import { sdkOperations } from "./sdk.ts";
 import { usersOperations } from "./users.ts";
 
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
+  ...sdkOperations,
   ...queriesOperations,
   ...cohortsOperations,
   ...catalogueOperations,
