@@ -340,7 +340,7 @@ it(
 
       const newRun = (): QueryRun =>
         new QueryRun({ store, projectId, signal: new AbortController().signal, people: world.people });
-      const groups = world.random.pick([1, 1, 2, 8, 32]);
+      const groups = index % 40 === 7 ? 32 : world.random.pick([1, 1, 1, 1, 2, 4]);
       const run = newRun();
       const answer = await answerFunnel(request, run, pool, { groups });
       for (const source of run.source.split("+")) sources.add(source);
