@@ -21,10 +21,18 @@ export interface QueryKind<Request extends QueryRequest, Answer extends object> 
 
 export type Answered<Answer> = Answer & { meta: Meta; explain?: unknown };
 
+/** A method of the service, which also says what it is made of: exports read the same queries in larger pages. */
+export interface QueryMethod<Request extends QueryRequest, Answer extends object> {
+  (context: QueryContext, payload: Uint8Array, call: Call): Promise<Answered<Answer>>;
+  readonly kind: QueryKind<Request, Answer>;
+}
+
 export function createQuery<Request extends QueryRequest, Answer extends object>(
   kind: QueryKind<Request, Answer>,
-): (context: QueryContext, payload: Uint8Array, call: Call) => Promise<Answered<Answer>> {
-  return (context, payload, call) => answerQuery(kind, context, parseBody(payload), call);
+): QueryMethod<Request, Answer> {
+  const method = (context: QueryContext, payload: Uint8Array, call: Call): Promise<Answered<Answer>> =>
+    answerQuery(kind, context, parseBody(payload), call);
+  return Object.assign(method, { kind });
 }
 
 export async function answerQuery<Request extends QueryRequest, Answer extends object>(

@@ -7,6 +7,7 @@ import { eventNames } from "./catalogue/event-names.ts";
 import { properties } from "./catalogue/properties.ts";
 import { propertyValues } from "./catalogue/property-values.ts";
 import { exportEvents } from "./events/export/export-events.ts";
+import { createExportQuery } from "./events/export/export-query.ts";
 import { funnelUsers } from "./events/funnel/funnel-users.ts";
 import { funnel } from "./events/funnel/funnel.ts";
 import { lifecycle } from "./events/lifecycle/lifecycle.ts";
@@ -16,6 +17,7 @@ import { retention } from "./events/retention/retention.ts";
 import { retentionUsers } from "./events/retention/retention-users.ts";
 import { stickiness } from "./events/stickiness/stickiness.ts";
 import { trends } from "./events/trends/trends.ts";
+import { exportTables } from "./export-kinds.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
 
@@ -45,7 +47,10 @@ const methods: Readonly<Record<string, Method>> = {
   property_values: propertyValues,
   system: describeSystem,
 };
-const streams: Readonly<Record<string, StreamMethod>> = { export_events: exportEvents };
+const streams: Readonly<Record<string, StreamMethod>> = {
+  export_events: exportEvents,
+  export_query: createExportQuery(exportTables),
+};
 
 /** Room for headers beside the answer in one message. */
 const headerBytes = 4096;

@@ -1,5 +1,6 @@
 // Queries over the events of a project, and exports.
 import { ExportEventsParameters } from "../query/export.ts";
+import { ExportQuery, ExportQueryParameters } from "../query/export-query.ts";
 import { FunnelAnswer, FunnelQuery, FunnelUsersAnswer, FunnelUsersQuery } from "../query/funnel.ts";
 import { LifecycleAnswer, LifecycleQuery } from "../query/lifecycle.ts";
 import { PathsAnswer, PathsQuery } from "../query/paths.ts";
@@ -172,5 +173,19 @@ export const queriesOperations: readonly Operation[] = [
     parameters: inQuery(ExportEventsParameters, ["accept_encoding"]),
     success: { status: 200, description: "The rows.", content: "application/x-ndjson" },
     errors: ["INVALID_PARAMETER"],
+  },
+  {
+    method: "POST",
+    path: "/v1/export/query",
+    service: { subject: "svc.query.export_query", msMax: streamMsMax, stream: true },
+    scope: "read",
+    tag: "Queries",
+    summary: "The answer of any query as rows, streamed",
+    description:
+      "A flat table for each kind: docs/guides/exports.md lists the columns. Lists of users come whole, page after page as fast as the client reads. A stream that could not be completed ends without the final chunk.",
+    parameters: inQuery(ExportQueryParameters, ["accept_encoding"]),
+    body: { [json]: ExportQuery },
+    success: { status: 200, description: "The rows.", content: "application/x-ndjson" },
+    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
   },
 ];

@@ -7,6 +7,7 @@ import type { CohortUse } from "../../people/people.ts";
 import { checkFilters } from "../../sql/check-filters.ts";
 import { instantMsMax, instantMsMin } from "../../time/instants.ts";
 import { readRange } from "../../time/range.ts";
+import { wantsGzip } from "./packer.ts";
 
 export interface ExportRequest {
   readonly format: ExportFormat;
@@ -48,10 +49,6 @@ function read(body: unknown): ExportRequest {
     },
     Date.now(),
   );
-  const asked = given.gzip === "true" || given.gzip === "1";
-  const accepted =
-    given.gzip === undefined &&
-    /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(given.accept_encoding ?? "");
   const format = given.format ?? "ndjson";
   return {
     format,
@@ -62,9 +59,13 @@ function read(body: unknown): ExportRequest {
     anonymousId: given.anonymous_id,
     filters,
     cohortsUsed,
-    // Parquet is compressed inside.
-    gzip: format !== "parquet" && (asked || accepted),
+    gzip: wantsGzip(format, flagOf(given.gzip), given.accept_encoding),
   };
+}
+
+/** A flag of a query string. */
+export function flagOf(text: string | undefined): boolean | undefined {
+  return text === undefined ? undefined : text === "true" || text === "1";
 }
 
 /** Epoch milliseconds come as text in a query string. */
