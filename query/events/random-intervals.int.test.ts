@@ -28,10 +28,11 @@ import { readStickinessRequest } from "./stickiness/request.ts";
 import { answerStickiness } from "./stickiness/stickiness.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 100);
+const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 80);
 /** Queries of each kind that are asked of one world. */
-const casesOfWorld = 50;
-const choices: readonly (readonly RollupTable[] | undefined)[] = [undefined, ["rollup_hour"], []];
+const casesOfWorld = 40;
+/** What may be used instead of the rollups that fit best: each gives the same answer. */
+const otherRollups: readonly (readonly RollupTable[])[] = [["rollup_hour"], []];
 const nowMs = Date.UTC(2026, 10, 1);
 
 let database: TestDatabase;
@@ -134,14 +135,17 @@ async function forEachCase(
     for (let index = first; index < Math.min(first + casesOfWorld, cases); index += 1) {
       const asked: Asked[] = [];
       await check(world, data, `seed ${seed}, case ${index}`, () => {
-        const runs = choices.map((rollups) => ({ rollups, run: runOn(store, projectId, world.people) }));
+        const runs = [undefined, world.random.pick(otherRollups)].map((rollups) => ({
+          rollups,
+          run: runOn(store, projectId, world.people),
+        }));
         asked.push(...runs);
         return runs;
       });
       for (const { run } of asked) for (const source of run.source.split("+")) sources.add(source);
     }
   }
-  if (cases >= 100) {
+  if (cases >= 80) {
     expect([...sources]).toEqual(expect.arrayContaining(["events", "rollup_day", "rollup_hour", "steps"]));
   }
 }

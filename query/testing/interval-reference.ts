@@ -23,8 +23,17 @@ interface Calendar {
   readonly weekStart: WeekStart;
 }
 
-const startOf = (instantMs: number, { zone, interval, weekStart }: Calendar): number =>
-  intervalStart(instantMs, zone, interval, weekStart);
+/** Starts by calendar and instant: the same events are asked about again and again, and Temporal is slow. */
+const knownStarts = new Map<string, Map<number, number>>();
+
+function startOf(instantMs: number, { zone, interval, weekStart }: Calendar): number {
+  const calendar = `${zone} ${interval} ${weekStart}`;
+  const known = knownStarts.get(calendar) ?? new Map<number, number>();
+  knownStarts.set(calendar, known);
+  const start = known.get(instantMs) ?? intervalStart(instantMs, zone, interval, weekStart);
+  known.set(instantMs, start);
+  return start;
+}
 
 /** The start of the interval after (or before, with -1) the one that begins at `startMs`. */
 function neighbour(startMs: number, direction: 1 | -1, { zone, interval }: Calendar): number {
