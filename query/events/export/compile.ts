@@ -4,6 +4,7 @@
 // in the same order again as long as the store does not rearrange its parts.
 import type { ExportFormat } from "#schemas/query/export.ts";
 import type { People } from "../../people/people.ts";
+import { personSql } from "../../people/person-sql.ts";
 import { filtersSql } from "../../sql/filters.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";
@@ -38,21 +39,22 @@ export function compileExport(request: ExportRequest, people: People): Statement
   }
   if (request.filters.length > 0) conditions.push(filtersSql(request.filters, { parameters, people }));
   const sql = [
-    `SELECT ${columnsSql(request.format)}`,
+    `SELECT ${columnsSql(request.format, people)}`,
     fromTable("events", conditions),
     `FORMAT ${storeFormats[request.format]}`,
   ].join("\n");
   return { sql, parameters: parameters.values };
 }
 
-function columnsSql(format: ExportFormat): string {
-  if (format === "ndjson") return lineSql();
+function columnsSql(format: ExportFormat, people: People): string {
+  if (format === "ndjson") return lineSql(people);
   // Names of columns win over these aliases (a setting of the run), so that conditions see the columns.
   const time = (column: string): string =>
     // Parquet has a type for instants; CSV has only text.
     format === "parquet" ? column : `${isoSql(column)} AS ${column}`;
   const columns = [
     ...textColumns.map((column) => `toString(${column}) AS ${column}`),
+    `${personIdSql(people)} AS person_id`,
     ...timeColumns.map(time),
     "toJSONString(properties) AS properties",
     "context",
@@ -63,10 +65,11 @@ function columnsSql(format: ExportFormat): string {
 }
 
 /** One JSON object as text: properties and context go in as they are, without being taken apart. */
-function lineSql(): string {
+function lineSql(people: People): string {
   const text = (column: string): string => `if(${column} = '', 'null', toJSONString(toString(${column})))`;
   const members: [name: string, sql: string][] = [
     ...textColumns.map((column): [string, string] => [column, text(column)]),
+    ["person_id", `'"', ${personIdSql(people)}, '"'`],
     ...timeColumns.map((column): [string, string] => [column, `'"', ${isoSql(column)}, '"'`]),
     ["properties", "toJSONString(properties)"],
     // Line ends between members are white space in JSON; inside strings they are escaped.
@@ -76,6 +79,11 @@ function lineSql(): string {
   ];
   const parts = members.map(([name, sql], index) => `'${index === 0 ? "{" : ","}"${name}":', ${sql}`);
   return `concat(${parts.join(", ")}, '}') AS line`;
+}
+
+/** The same for all ids that are joined now; ids are text, like everywhere outside. */
+function personIdSql(people: People): string {
+  return `toString(${personSql(people)})`;
 }
 
 function isoSql(column: string): string {

@@ -22,14 +22,23 @@ beforeAll(async () => {
 afterAll(() => tier.stop());
 
 describe("exports", () => {
-  async function collect(parameters: object): Promise<{ headers: Record<string, string>; body: Buffer }> {
+  async function collect(
+    parameters: object,
+    project = projectId,
+  ): Promise<{ headers: Record<string, string>; body: Buffer }> {
     const chunks: Uint8Array[] = [];
     let answered: Record<string, string> = {};
-    await callStream(tier.connection, "svc.query.export_events", parameters, callOptions, {
-      onStart: (meta) => void (answered = meta.headers),
-      onChunk: (bytes) => void chunks.push(bytes),
-      signal: new AbortController().signal,
-    });
+    await callStream(
+      tier.connection,
+      "svc.query.export_events",
+      parameters,
+      { ...callOptions, projectId: project },
+      {
+        onStart: (meta) => void (answered = meta.headers),
+        onChunk: (bytes) => void chunks.push(bytes),
+        signal: new AbortController().signal,
+      },
+    );
     return { headers: answered, body: Buffer.concat(chunks) };
   }
   const linesOf = (body: Buffer): Record<string, unknown>[] =>
@@ -68,6 +77,60 @@ describe("exports", () => {
     expect(linesOf(body).map((line) => line["event_id"])).toEqual(
       ["0", "30", "60", "90"].map((id) => `${projectId}-e${id}`),
     );
+  });
+
+  it("filters by cohort and property of the user, and names the person whom joined ids stand for", async () => {
+    const project = 40;
+    const insert = (table: string, values: object[]): Promise<unknown> =>
+      tier.database.clickhouse.insert({ table, values, format: "JSONEachRow" });
+    await tier.database.insertEvents(Array.from({ length: 40 }, (_, index) => row(index, project)));
+    // 7 is joined to 2; only 2 is named by the cohort and by the property.
+    await insert("persons", [{ project_id: project, user_number: 7, person_number: 2, version: 1 }]);
+    await insert("user_properties", [
+      {
+        project_id: project,
+        property: "plan",
+        user_number: 2,
+        once: 0,
+        text: "pro",
+        value: '"pro"',
+        version: 1,
+      },
+    ]);
+    await tier.postgres.query(
+      "INSERT INTO user_persons (project_id, user_number, person_number) VALUES ($1, 7, 2)",
+      [project],
+    );
+    await tier.postgres.query(
+      "INSERT INTO projects (id, public_id, name) OVERRIDING SYSTEM VALUE VALUES ($1, 'p40', 'p40')",
+      [project],
+    );
+    const { rows: cohorts } = await tier.postgres.query<{ id: number }>(
+      "INSERT INTO cohorts (project_id, public_id, name) VALUES ($1, 'two', 'two') RETURNING id",
+      [project],
+    );
+    await tier.database.clickhouse.command({
+      query: `INSERT INTO cohort_members SELECT ${project}, ${cohorts[0]?.id}, 1, groupBitmapState(toUInt32(2)) FROM numbers(1)`,
+    });
+    const lists = [
+      [{ cohort: "two" }],
+      [{ property: "plan", operator: "eq", value: "pro", on: "user" }],
+      [{ or: [{ cohort: "two" }, { property: "plan", operator: "is_set", on: "user" }] }],
+    ];
+    for (const filters of lists) {
+      const { body } = await collect({ filters: JSON.stringify(filters) }, project);
+      const lines = linesOf(body);
+      expect(lines).toHaveLength(8);
+      expect(new Set(lines.map((line) => line["user_id"] ?? line["anonymous_id"]))).toEqual(
+        new Set(["u2", "a7"]),
+      );
+      expect(new Set(lines.map((line) => line["person_id"]))).toEqual(new Set(["2"]));
+    }
+    const csv = (
+      await collect({ format: "csv", filters: JSON.stringify([{ cohort: "two", negate: true }]) }, project)
+    ).body.toString();
+    expect(csv.split("\n", 1)[0]).toContain('"session_id","person_id","timestamp"');
+    expect(csv.match(/"40-e\d+"/g)).toHaveLength(32);
   });
 
   it("compresses on request and writes CSV and Parquet", async () => {
