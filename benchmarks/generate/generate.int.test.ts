@@ -206,7 +206,8 @@ describe("planted answers are true by plain SQL", () => {
 
 it("the product answers what is known", async () => {
   const wrong: Record<string, string[]> = {};
-  for (const known of result.answers) {
+  // Cohorts are made by workers, which do not run here: `--check` asks for those.
+  for (const known of result.answers.filter(({ cohort }) => cohort === undefined)) {
     const differences = compareAnswer(known.expected, await ask(known));
     if (differences.length > 0) wrong[known.name] = differences;
   }

@@ -1,8 +1,13 @@
 // Answers that are known before anything is asked: what was planted, as queries of the public interface and the part
 // of their answers that must come back.
 
+/** Stands in a body for the id of the answer's cohort. */
+export const cohortPlace = "$cohort";
+
 export interface KnownAnswer {
   readonly name: string;
+  /** A cohort that is made for the question and has a known size. */
+  readonly cohort?: { readonly definition: object; readonly size: number };
   readonly path: string;
   readonly body: object;
   /** Members that the answer must have; lists must be equal in length and order. */

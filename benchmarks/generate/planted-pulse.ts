@@ -1,6 +1,6 @@
 // The planted habit by day, and the planted segment: known counts, sums and distinct people in any combination.
 // User p does `pulse` on p % 5 + 1 days; every user of the run has a `tier`, by its number's last two digits.
-import type { KnownAnswer, Planted } from "./known-answers.ts";
+import { cohortPlace, type KnownAnswer, type Planted } from "./known-answers.ts";
 import { dayMs, plantedName, type GeneratePlan } from "./plan.ts";
 import { countPlanted, plantedSql, type PlantedStep } from "./planted-sql.ts";
 
@@ -79,5 +79,73 @@ function buildAnswers(plan: GeneratePlan, users: number, event: string): KnownAn
         inTier(name),
       ),
     ),
+    {
+      name: "stickiness by day",
+      path: "/v1/query/stickiness",
+      body: { ...range, event, interval: "day" },
+      expected: { series: [{ total: users, counts: stickiness(plan, perKind) }] },
+    },
+    {
+      name: "lifecycle by day",
+      path: "/v1/query/lifecycle",
+      body: { ...range, event, interval: "day" },
+      expected: lifecycle(plan, users),
+    },
+    ...cohortAnswers(plan, users, event, range),
+  ];
+}
+
+function daysOf(plan: GeneratePlan): number {
+  return (plan.endMs - plan.fromMs) / dayMs;
+}
+
+function stickiness(plan: GeneratePlan, perKind: number): object[] {
+  return Array.from({ length: daysOf(plan) }, (_, index) => ({
+    intervals: index + 1,
+    users: index < kinds ? perKind : 0,
+    users_at_least: Math.max(0, kinds - index) * perKind,
+  }));
+}
+
+/** A user begins on day p % 20 and is there on p % 5 + 1 days in a row: nobody ever comes back. */
+function lifecycle(plan: GeneratePlan, users: number): object {
+  const perStart = users / startDays;
+  const days = Array.from({ length: daysOf(plan) }, (_, day) => day);
+  const starts = Array.from({ length: startDays }, (_, start) => ({
+    start,
+    end: start + (start % kinds) + 1,
+  }));
+  const count = (is: (each: { start: number; end: number }) => boolean): number =>
+    starts.filter(is).length * perStart;
+  return {
+    new: days.map((day) => count(({ start }) => start === day)),
+    returning: days.map((day) => count(({ start, end }) => start < day && day < end)),
+    resurrecting: days.map(() => 0),
+    dormant: days.map((day) => 0 - count(({ end }) => end === day)),
+  };
+}
+
+/** People of one segment who did it on three days or more: a rule over events and over what people are. */
+function cohortAnswers(plan: GeneratePlan, users: number, event: string, range: object): KnownAnswer[] {
+  const segment = "pro";
+  const members = Array.from({ length: users }, (_, user) => user).filter(
+    (user) => tierOf(user) === segment && user % kinds >= 2,
+  );
+  return [
+    {
+      name: "events of a cohort",
+      cohort: {
+        definition: {
+          and: [
+            { did: { event, at_least: 3, ...range } },
+            { property: plantedName(plan, "tier"), on: "user", operator: "eq", value: segment },
+          ],
+        },
+        size: members.length,
+      },
+      path: "/v1/query/trends",
+      body: { ...range, interval: "day", filters: [{ cohort: cohortPlace }], series: [{ event }] },
+      expected: { series: [{ total: members.reduce((sum, user) => sum + (user % kinds) + 1, 0) }] },
+    },
   ];
 }
