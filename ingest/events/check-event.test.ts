@@ -16,6 +16,16 @@ function nested(depth: number): object {
 }
 
 const refused: { name: string; input: unknown; code: ErrorCode }[] = [
+  {
+    name: "properties in a list beside $set",
+    input: { event: "a", user_id: "u", $set: { a: 1 }, properties: [] },
+    code: "PROPERTIES_INVALID",
+  },
+  {
+    name: "1e999 in $set",
+    input: { event: "a", user_id: "u", $set: { a: Infinity } },
+    code: "NUMBER_OUT_OF_RANGE",
+  },
   { name: "a number", input: 3, code: "EVENT_NOT_AN_OBJECT" },
   { name: "null", input: null, code: "EVENT_NOT_AN_OBJECT" },
   { name: "an array", input: [], code: "EVENT_NOT_AN_OBJECT" },
@@ -173,6 +183,29 @@ test("20 levels and exactly 32 KB are taken", () => {
   accept({ event: "a", user_id: "u", properties: nested(20) });
   const empty = Buffer.byteLength(JSON.stringify({ event: "a", user_id: "u", properties: { a: "" } }));
   accept({ event: "a", user_id: "u", properties: { a: "x".repeat(32 * 1024 - empty - 8) } });
+});
+
+test.each<{ name: string; sent: object; properties: object }>([
+  {
+    name: "beside the properties",
+    sent: {
+      $set: { plan: "pro" },
+      $set_once: { a: 1 },
+      $unset: ["b"],
+      traits: { c: 1 },
+      properties: { x: 1 },
+    },
+    properties: { x: 1, $set: { plan: "pro" }, $set_once: { a: 1 }, $unset: ["b"], traits: { c: 1 } },
+  },
+  { name: "without properties", sent: { $set: { plan: "pro" } }, properties: { $set: { plan: "pro" } } },
+  {
+    name: "in both places: the properties win name by name",
+    sent: { $set: { plan: "pro", city: "Delft" }, properties: { $set: { plan: "free" } } },
+    properties: { $set: { plan: "free", city: "Delft" } },
+  },
+  { name: "null", sent: { $set: null, properties: { x: 1 } }, properties: { x: 1 } },
+])("what an event says of its user travels among its properties: $name", ({ sent, properties }) => {
+  expect(JSON.parse(accept({ event: "a", user_id: "u", ...sent }).properties)).toEqual(properties);
 });
 
 test("the published contract refuses no event that the edge takes", () => {

@@ -13,3 +13,8 @@ test("is never made twice", () => {
   for (let index = 0; index < 100_000; index += 1) ids.add(createEventId(1));
   expect(ids.size).toBe(100_000);
 });
+
+test("keeps the order of one millisecond", () => {
+  const ids = Array.from({ length: 4_096 }, () => createEventId(2));
+  expect(ids.toSorted()).toEqual(ids);
+});

@@ -10,6 +10,11 @@ const id = (description: string) =>
 const time = (description: string) =>
   Type.Union([Type.String({ format: "date-time" }), Type.Number()], { description });
 
+const userProperties = (description: string) =>
+  Type.Record(Type.String(), Type.Unknown(), {
+    description: `${description} Also taken from \`properties\`.`,
+  });
+
 export const eventContract = Type.Object(
   {
     event: Type.String({ minLength: 1, maxLength: eventLimits.nameLengthMax, description: "What happened." }),
@@ -33,6 +38,18 @@ export const eventContract = Type.Object(
         description: `Anything about the event; nested at most ${eventLimits.nestingDepthMax} levels.`,
       }),
     ),
+    $set: Type.Optional(
+      userProperties("Properties of the user from now on: the latest value of each counts."),
+    ),
+    $set_once: Type.Optional(
+      userProperties("Properties of the user that has no value yet: the earliest value of each counts."),
+    ),
+    $unset: Type.Optional(
+      Type.Union([Type.Array(Type.String()), Type.Record(Type.String(), Type.Unknown())], {
+        description: "Names of properties of the user that have no value any more.",
+      }),
+    ),
+    traits: Type.Optional(userProperties("Of events named `identify` or `$identify`: the same as `$set`.")),
     context: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
         description: "Circumstances: `page.url`, `page.referrer`, `user_agent` and others.",

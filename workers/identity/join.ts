@@ -15,13 +15,14 @@ export interface JoinRequest {
   readonly intoIsNew: boolean;
   /** Names the request for ever: what was joined under it is never joined again. */
   readonly origin: string;
-  /** Arrival and time of the event (epoch milliseconds); null: not to be contested. */
+  /** When the event arrived and happened (epoch milliseconds); null: not to be contested. */
   readonly claim: Claim | null;
 }
 
 export interface Claim {
   readonly arrivedMs: number;
   readonly happenedMs: number;
+  readonly eventId: string;
 }
 
 /** The same with the numbers of both ids. */
@@ -30,9 +31,9 @@ export interface NumberedJoin extends JoinRequest {
   readonly joinedNumber: number;
 }
 
-/** True when `first` was made before `second`: by arrival, and within one request by time. */
+/** True when `first` was made before `second`: by arrival; within one request by time, then by id (ours grow). */
 export function isEarlier(first: Claim, second: Claim): boolean {
-  return first.arrivedMs === second.arrivedMs
-    ? first.happenedMs < second.happenedMs
-    : first.arrivedMs < second.arrivedMs;
+  if (first.arrivedMs !== second.arrivedMs) return first.arrivedMs < second.arrivedMs;
+  if (first.happenedMs !== second.happenedMs) return first.happenedMs < second.happenedMs;
+  return first.eventId < second.eventId;
 }

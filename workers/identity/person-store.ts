@@ -56,7 +56,7 @@ export async function releaseAliases(
   const { rows } = await client.query<{ user_number: string }>(
     `SELECT DISTINCT user_number FROM user_merges
      JOIN unnest($2::bigint[], $3::bigint[]) AS seen (number, arrived_ms) ON user_number = seen.number
-     WHERE project_id = $1 AND undone_at IS NULL AND kind = 'alias' AND user_merges.arrived_ms > seen.arrived_ms`,
+     WHERE project_id = $1 AND undone_at IS NULL AND kind = 'alias' AND user_merges.arrived_ms >= seen.arrived_ms`,
     [projectId, ids.map(({ number }) => number), ids.map(({ arrivedMs }) => arrivedMs)],
   );
   for (const row of rows) {
@@ -85,10 +85,15 @@ async function loadKnown(
      LEFT JOIN user_persons ON project_id = $1 AND user_number = ids.number`,
     [projectId, numbers],
   );
-  const claims = await client.query<{ user_number: string; arrived_ms: string; happened_ms: string }>(
-    `SELECT user_number, arrived_ms, happened_ms FROM user_merges
+  const claims = await client.query<{
+    user_number: string;
+    arrived_ms: string;
+    happened_ms: string;
+    event_id: string;
+  }>(
+    `SELECT user_number, arrived_ms, happened_ms, event_id FROM user_merges
      WHERE project_id = $1 AND undone_at IS NULL AND user_number = ANY ($2) AND arrived_ms IS NOT NULL
-     ORDER BY arrived_ms, happened_ms`,
+     ORDER BY arrived_ms, happened_ms, event_id`,
     [projectId, numbers],
   );
   return {
@@ -99,7 +104,7 @@ async function loadKnown(
     claims: new Map(
       claims.rows.map((row): [number, Claim] => [
         Number(row.user_number),
-        { arrivedMs: Number(row.arrived_ms), happenedMs: Number(row.happened_ms) },
+        { arrivedMs: Number(row.arrived_ms), happenedMs: Number(row.happened_ms), eventId: row.event_id },
       ]),
     ),
   };
@@ -152,8 +157,8 @@ async function recordJoins(
 ): Promise<void> {
   if (made.length === 0) return;
   await client.query(
-    `INSERT INTO user_merges (project_id, user_number, into_number, kind, origin, arrived_ms, happened_ms)
-     SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])`,
+    `INSERT INTO user_merges (project_id, user_number, into_number, kind, origin, arrived_ms, happened_ms, event_id)
+     SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[])`,
     [
       projectId,
       made.map((join) => join.joinedNumber),
@@ -162,6 +167,7 @@ async function recordJoins(
       made.map((join) => join.origin),
       made.map((join) => join.claim?.arrivedMs ?? null),
       made.map((join) => join.claim?.happenedMs ?? null),
+      made.map((join) => join.claim?.eventId ?? null),
     ],
   );
   await client.query(
@@ -218,7 +224,7 @@ async function undoClaim(
   const { rows } = await client.query<{ id: string }>(
     `SELECT id FROM user_merges
      WHERE project_id = $1 AND undone_at IS NULL AND user_number = $2 AND arrived_ms IS NOT NULL
-     ORDER BY arrived_ms DESC, happened_ms DESC LIMIT 1`,
+     ORDER BY arrived_ms DESC, happened_ms DESC, event_id DESC LIMIT 1`,
     [projectId, number],
   );
   const edge = edges.find(({ id }) => id === rows[0]?.id);

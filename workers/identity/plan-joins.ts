@@ -9,7 +9,7 @@ export interface KnownPersons {
   readonly persons: ReadonlyMap<number, number>;
   /** Persons who have a user id that was seen in an event. */
   readonly identified: ReadonlySet<number>;
-  /** Claims under which numbers of the list were joined by an event. */
+  /** The latest claim under which each number of the list was joined by an event. */
   readonly claims: ReadonlyMap<number, Claim>;
 }
 
@@ -49,7 +49,10 @@ export function planJoins(joins: readonly NumberedJoin[], known: KnownPersons): 
     made.push(join);
     moved.set(joined, into);
     if (identified.has(joined)) identified.add(into);
-    if (join.claim !== null) claims.set(join.joinedNumber, join.claim);
+    const held = claims.get(join.joinedNumber);
+    if (join.claim !== null && (held === undefined || isEarlier(held, join.claim))) {
+      claims.set(join.joinedNumber, join.claim);
+    }
   }
   return {
     made,

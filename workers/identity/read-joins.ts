@@ -37,7 +37,9 @@ export function readJoins(event: LogEvent, address: string, isFirst: boolean): J
       joined,
       intoIsNew: isFirst,
       origin: `log:${address}:${part}`,
-      claim: isContestable ? { arrivedMs: event.received_at, happenedMs: event.timestamp } : null,
+      claim: isContestable
+        ? { arrivedMs: event.received_at, happenedMs: event.timestamp, eventId: event.event_id }
+        : null,
     }));
 }
 

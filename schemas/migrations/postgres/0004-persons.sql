@@ -10,10 +10,11 @@ CREATE TABLE user_merges (
   -- What asked for it: 'log:<log id>:<partition>:<sequence>:<index>:<n>' or 'api:<uuid>:<n>'. Nothing is joined
   -- twice, even if the join was undone meanwhile.
   origin        text NOT NULL UNIQUE,
-  -- Arrival and time of the event that asked (epoch milliseconds): of two users who claim one anonymous id, the
-  -- first counts, whichever partition is faster. Null: not to be contested.
+  -- Arrival and time (epoch milliseconds) and id of the event that asked: of two users who claim one anonymous id,
+  -- the first counts, whichever partition is faster. Null: not to be contested.
   arrived_ms    bigint,
   happened_ms   bigint,
+  event_id      text COLLATE "C",
   joined_at     timestamptz NOT NULL DEFAULT now(),
   undone_at     timestamptz
 );
