@@ -11,12 +11,12 @@ import { readDefaultKeys } from "#ops/supervisor/default-keys.ts";
 import { edgeUrl } from "#ops/supervisor/edge.ts";
 import { askProduct } from "./generate/ask-product.ts";
 import { countPartitions, findProject } from "./generate/find-project.ts";
-import type { KnownAnswersFile } from "./generate/known-answers.ts";
+import type { KnownAnswer, KnownAnswersFile } from "./generate/known-answers.ts";
 import { measureDisk, withBareTable, type TableSize } from "./generate/measure-disk.ts";
 import { openStores } from "./generate/open-stores.ts";
 import { dayMs, planLimits } from "./generate/plan.ts";
 import { createProgress } from "./generate/progress.ts";
-import { generate, writeEvents, type RunResult } from "./generate/run.ts";
+import { allEvents, generate, writeEvents, type RunResult } from "./generate/run.ts";
 import { countTakenRanges } from "./generate/users.ts";
 import { writeResult } from "./harness/write-result.ts";
 
@@ -70,6 +70,13 @@ function answersPath(config: Config): string {
   return join(config.dataDir, `known-answers-${values.project.replace(/[^\w-]/g, "_")}.json`);
 }
 
+/** Of earlier runs that this one adds to. */
+async function readAnswers(config: Config): Promise<readonly KnownAnswer[]> {
+  if (!values.append) return [];
+  const text = await readFile(answersPath(config), "utf8").catch(() => undefined);
+  return text === undefined ? [] : (JSON.parse(text) as KnownAnswersFile).answers;
+}
+
 async function fill(config: Config): Promise<void> {
   const wanted = readWanted();
   await makeDataDir(config.dataDir);
@@ -95,7 +102,8 @@ async function fill(config: Config): Promise<void> {
       at: new Date().toISOString(),
       project: project.publicId,
       plan: { ...result.plan, from: iso(wanted.fromMs), to: iso(wanted.endMs - 1) },
-      answers: result.answers,
+      // What earlier runs planted has names of its own and stays true; only their count of everything does not.
+      answers: [...(await readAnswers(config)).filter(({ name }) => name !== allEvents), ...result.answers],
     };
     await writeFile(answersPath(config), `${JSON.stringify(file, null, 1)}\n`);
     for (const { name, expected } of result.answers)

@@ -37,6 +37,9 @@ export const chunkMsMax = 600_000;
 /** Threads of one insert; each makes a part of its own, of half a chunk when there are two. */
 const insertThreads = 2;
 
+/** Name of the answer that only holds while nothing else is in the project. */
+export const allEvents = "all events of the range";
+
 export const insertSettings = {
   async_insert: 0,
   // Blocks come in no fixed order, so a token would not make a chunk repeatable; a run that failed is begun anew.
@@ -108,10 +111,11 @@ export async function writeEvents(
   const range = { from: new Date(plan.fromMs).toISOString(), to: new Date(plan.endMs - 1).toISOString() };
   return [
     ...planted.flatMap(({ answers }) => answers),
-    ...(plan.run === 0
+    // Only of a project that had nobody in it before.
+    ...(plan.firstNumber === 0
       ? [
           {
-            name: "all events of the range",
+            name: allEvents,
             path: "/v1/query/trends",
             body: { ...range, interval: "month", series: [{ event: null }] },
             expected: { series: [{ total: plan.events }] },

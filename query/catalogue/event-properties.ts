@@ -86,8 +86,10 @@ export async function readEventExamples(
   for (let start = 0; start < readable.length; start += examplesAtOnceMax) {
     const parameters = new Parameters();
     const batch = readable.slice(start, start + examplesAtOnceMax);
+    const weight = weightSql(plan, parameters);
     const columns = batch.map(
-      ({ name }) => `topK(${catalogueLimits.examplesMax})(${propertySql(name).text})`,
+      ({ name }) =>
+        `topKWeighted(${catalogueLimits.examplesMax})(${propertySql(name).text}, toUInt64(${weight}))`,
     );
     const sql = `SELECT ${columns.join(", ")}\n${rowsSql(plan, parameters)}`;
     const rows = await run.rows(
