@@ -51,6 +51,16 @@ export const breakdownCases: BreakdownCase[] = [
     expected: { DE: [[0, 0, 0], [1, 1], [0]] },
   },
   {
+    sentence: "the earliest target event of any id of the person decides",
+    given: [
+      ["u1", "a", day(10, "02:00"), { country: "NL" }],
+      ["u2", "a", day(10, "01:00"), { country: "DE" }],
+    ],
+    joined: [["u2", "u1"]],
+    query: byCountry,
+    expected: { DE: [[1, 0, 0], [0, 0], [0]] },
+  },
+  {
     sentence: "values beyond the limit, by people over all rows, are $other",
     given: [
       ["u1", "a", day(10), { country: "NL" }],

@@ -218,13 +218,25 @@ export const retentionCases: Case[] = [
     expected: [[2, 0, 0], [0, 0], [0]],
   },
   {
-    sentence: "event null is any event; returning is the target where it is not named",
+    sentence: "event null is any event",
     given: [
       ["u1", "a", day(10)],
       ["u1", "b", day(11)],
     ],
     query: { ...june, target: { event: null } },
     expected: [[1, 1, 0], [1, 0], [0]],
+  },
+  {
+    sentence: "returning is the target, with its filters, where it is not named",
+    given: [
+      ["u1", "a", day(10), { x: 1 }],
+      ["u1", "b", day(11), { x: 1 }],
+      ["u1", "a", day(12)],
+      ["u2", "a", day(10), { x: 1 }],
+      ["u2", "a", day(12), { x: 1 }],
+    ],
+    query: { ...june, target: { event: "a", filters: [{ property: "x", operator: "is_set" }] } },
+    expected: [[2, 0, 1], [0, 0], [1]],
   },
   {
     sentence: "the query's filters apply to both sides, a side's own to it alone",
@@ -262,6 +274,29 @@ export const retentionCases: Case[] = [
     ],
     query: june,
     expected: [[1, 1, 1], [1, 1], [1]],
+  },
+  {
+    sentence: "a filter on a property changes nothing about who is one person",
+    given: [
+      ["u1", "a", day(10), { x: 1 }],
+      ["u2", "a", day(10), { x: 1 }],
+      ["u2", "a", day(11), { x: 1 }],
+      ["u2", "a", day(12)],
+    ],
+    joined: [["u2", "u1"]],
+    query: { ...june, filters: [{ property: "x", operator: "is_set" }] },
+    expected: [[1, 1, 0], [1, 0], [0]],
+  },
+  {
+    sentence: "min_occurrences: events of all ids of the person",
+    given: [
+      ["u1", "a", day(10)],
+      ["u1", "b", day(11)],
+      ["u2", "b", day(11)],
+    ],
+    joined: [["u2", "u1"]],
+    query: { ...june, returning: { event: "b" }, min_occurrences: 2 },
+    expected: [[1, 1, 0], [0, 0], [0]],
   },
   {
     sentence: "first_time: the first event of any id of the person",
