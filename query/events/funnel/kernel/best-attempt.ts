@@ -99,11 +99,10 @@ export class BestAttempt {
     }
   }
 
-  /** Further; or, of the same instant, earlier in its steps, or with a smaller value. */
+  /** Further; or as far and earlier, step by step; or, at the same instants, with a smaller value. */
   #isBetter(value: number): boolean {
-    const { reached, groups } = this.#current;
+    const { reached } = this.#current;
     if (reached !== this.attempt.reached) return reached > this.attempt.reached;
-    if (groups[0] !== this.attempt.groups[0]) return false;
     const order = this.#current.compare(this.attempt);
     return order < 0 || (order === 0 && value < this.value);
   }

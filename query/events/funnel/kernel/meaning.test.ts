@@ -177,6 +177,7 @@ describe("strict", () => {
       person: "a@0 b@1 x@1 c@2",
       reached: 2,
     },
+    { name: "holds an event exactly at the window's end", order, person: "a@0 b@10", reached: 2 },
     { name: "ends at the window's end", order, person: "a@0 b@11", reached: 1 },
   ]);
 });
@@ -187,6 +188,12 @@ describe("unordered", () => {
     { name: "starts at any step", order, person: "b@0 a@1", reached: 2 },
     { name: "counts distinct steps, not events", order, steps: "abc", person: "b@0 b@1 a@2", reached: 2 },
     { name: "wants them in one window", order, person: "a@0 b@11", reached: 1 },
+    {
+      name: "holds an event exactly at the window's end, in any order",
+      order,
+      person: "b@0 a@10",
+      reached: 2,
+    },
     { name: "takes the window that holds most", order, steps: "abc", person: "a@0 b@9 c@12", reached: 2 },
     { name: "gives one event one step", order, person: "ab@0", reached: 1 },
     { name: "finds who takes which step", order, steps: "abc", person: "ab@0 bc@1 a@2", reached: 3 },

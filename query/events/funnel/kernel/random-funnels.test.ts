@@ -32,7 +32,8 @@ function randomRules(): FunnelRules {
             const fromStep = random.below(steps - 1);
             return { fromStep, toStep: fromStep + 1 + random.below(steps - fromStep - 1) };
           }),
-    trend: { fromStep: random.below(steps), startsMs: [0, 3, 4, 9] },
+    // Without one, the best attempt ends the search.
+    ...(random.chance(0.5) ? { trend: { fromStep: random.below(steps), startsMs: [0, 3, 4, 9] } } : {}),
     list: { step: random.below(steps), dropped: random.chance(0.5) },
   };
 }
@@ -62,7 +63,7 @@ function expected(rules: FunnelRules, people: readonly FunnelReferenceEvent[][])
   const surviving = people.map((events) => survivingAttempts(events, rules));
   const best = surviving.map(bestAttempt);
   const entered = best.filter((attempt) => attempt !== undefined);
-  const { fromStep, startsMs } = rules.trend as NonNullable<FunnelRules["trend"]>;
+  const { fromStep = 0, startsMs = [] } = rules.trend ?? {};
   const { step, dropped } = rules.list as NonNullable<FunnelRules["list"]>;
   const inBucket = (reached: number): number[] =>
     startsMs.map(

@@ -1,0 +1,18 @@
+import { expect, it } from "vitest";
+import { RandomSource } from "../../testing/random-source.ts";
+import { medianOf } from "./median.ts";
+
+const random = new RandomSource(Math.floor(Math.random() * 2 ** 31));
+
+it("is the middle value, or lies between the two middle ones", () => {
+  expect(medianOf(Float64Array.of(7))).toBe(7);
+  expect(medianOf(Float64Array.of(1, 4))).toBe(2.5);
+  expect(medianOf(Float64Array.of(3, 1, 2))).toBe(2);
+  for (let round = 0; round < 500; round += 1) {
+    const values = random.times(1 + random.below(60), () => random.below(random.pick([2, 10, 1e9])));
+    const sorted = [...values].sort((left, right) => left - right);
+    const middle = (sorted.length - 1) / 2;
+    const expected = ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2;
+    expect(medianOf(Float64Array.from(values)), values.join()).toBe(expected);
+  }
+});
