@@ -3,7 +3,9 @@ import { sleep, type Installation } from "./installation.ts";
 
 export interface SentEvent {
   event: string;
-  user_id: string;
+  user_id?: string;
+  /** A device of one user: `device-<user>-<n>`. */
+  anonymous_id?: string;
   event_id: string;
   timestamp: string;
   properties: { amount: number; step: number };
@@ -11,8 +13,14 @@ export interface SentEvent {
 
 const names = ["page_viewed", "item_added", "order_placed", "refund_asked"];
 const users = 500;
+const devicesPerUser = 2;
 const retryMs = 100;
 const requestMsMax = 30_000;
+
+/** Who did it, once every device of the event's request was identified. */
+export function personOf({ user_id: user, anonymous_id: device }: SentEvent): string {
+  return user ?? (device ?? "").replace(/^device-(\d+)-\d+$/, "user-$1");
+}
 
 /** Deterministic random numbers, so that a failed run can be repeated from its printed seed. */
 export function createRandom(seed: number): () => number {
@@ -63,14 +71,23 @@ export class Senders {
           this.repeats += 1;
           continue;
         }
-        batch.push({
-          event: names[Math.floor(random() ** 2 * names.length)] as string,
-          user_id: `user-${Math.floor(random() * users)}`,
+        const build = (event: string, who: Pick<SentEvent, "user_id" | "anonymous_id">): SentEvent => ({
+          event,
+          ...who,
           event_id: `${this.#seed}-${sender}-${(count += 1)}`,
           // Also late ones, up to 60 days back, in other months and partitions.
           timestamp: new Date(Date.now() - Math.floor(random() ** 8 * 60 * 24 * 3600 * 1000)).toISOString(),
           properties: { amount: Math.floor(random() * 1000), step: count },
         });
+        const name = names[Math.floor(random() ** 2 * names.length)] as string;
+        const user = Math.floor(random() * users);
+        if (random() > 0.1) {
+          batch.push(build(name, { user_id: `user-${user}` }));
+          continue;
+        }
+        // A device that is identified in the same request: two partitions learn of it at once, in any order.
+        const device = { anonymous_id: `device-${user}-${Math.floor(random() * devicesPerUser)}` };
+        batch.push(build(name, device), build("identify", { user_id: `user-${user}`, ...device }));
       }
       await this.#deliver(batch);
       for (const event of batch) {
