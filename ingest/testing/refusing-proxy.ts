@@ -50,10 +50,13 @@ export async function startRefusingProxy(port: number): Promise<RefusingProxy> {
     seen.push({ path: incoming.url ?? "", atMs: Date.now(), status: refusal.status, bytes: body.length });
     const { retryAfterSeconds } = refusal;
     response
-      .writeHead(
-        refusal.status,
-        retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) },
-      )
+      .writeHead(refusal.status, {
+        // As the edge does it: pages have to read the status.
+        "access-control-allow-origin": incoming.headers.origin ?? "*",
+        "access-control-allow-credentials": "true",
+        "access-control-expose-headers": "Retry-After",
+        ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
+      })
       .end("{}");
   };
 
