@@ -41,7 +41,8 @@ const triangle = (rows: readonly RetentionRow[]): number[][] => rows.map(({ retu
 
 describe("retention", () => {
   for (const each of retentionCases) {
-    it(each.sentence, async () => {
+    const { sentence } = each;
+    it(sentence, async () => {
       const { cohorts } = await retention(each, each.query);
       expect(triangle(cohorts)).toEqual(each.expected);
       expect(cohorts.map(({ size }) => size)).toEqual(cohorts.map(({ returned }) => returned[0]));
@@ -49,7 +50,8 @@ describe("retention", () => {
   }
 
   for (const each of breakdownCases) {
-    it(each.sentence, async () => {
+    const { sentence } = each;
+    it(sentence, async () => {
       const { cohorts, breakdowns = [] } = await retention(each, each.query);
       expect(breakdowns.map((table) => [table.value, triangle(table.cohorts)])).toEqual(
         Object.entries(each.expected),
@@ -67,7 +69,7 @@ describe("retention", () => {
     });
   }
 
-  it(cohortsCase.sentence, async () => {
+  it(`${cohortsCase.sentence}`, async () => {
     const answer = await retention(cohortsCase, cohortsCase.query);
     expect(triangle(answer.cohorts)).toEqual([[3, 1, 0], [1, 0], [0]]);
     expect(answer.breakdowns?.map(({ value, cohorts }) => [value, triangle(cohorts)])).toEqual(
@@ -102,7 +104,7 @@ describe("retention/users", () => {
   const users = (query: object): Promise<RetentionUsersAnswer> =>
     tier.call("retention_users", query, projectOf(usersCase)) as Promise<RetentionUsersAnswer>;
 
-  it(usersCase.sentence, async () => {
+  it(`${usersCase.sentence}`, async () => {
     const answer = await users(usersCase.query);
     expect(answer.users).toEqual(usersCase.expected);
     expect(answer.next).toBeNull();
@@ -131,7 +133,8 @@ describe("retention/users", () => {
 
 describe("stickiness", () => {
   for (const each of stickinessCases) {
-    it(each.sentence, async () => {
+    const { sentence } = each;
+    it(sentence, async () => {
       const answer = (await tier.call("stickiness", each.query, projectOf(each))) as StickinessAnswer;
       expect(
         answer.series[0]?.counts.map(({ intervals, users, users_at_least }) => [
@@ -159,7 +162,8 @@ describe("stickiness", () => {
 
 describe("lifecycle", () => {
   for (const each of lifecycleCases) {
-    it(each.sentence, async () => {
+    const { sentence } = each;
+    it(sentence, async () => {
       const answer = (await tier.call("lifecycle", each.query, projectOf(each))) as LifecycleAnswer;
       expect(answer).toMatchObject(each.expected as object);
       expect(answer.buckets).toHaveLength(answer.new.length);

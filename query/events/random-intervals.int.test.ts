@@ -84,12 +84,14 @@ function randomRange(world: World): {
   to: number;
   interval: "hour" | "day" | "week" | "month";
 } {
-  const { random, randomInstant } = world;
+  const { random } = world;
   const interval = random.pick(["hour", "day", "day", "week", "month"] as const);
-  const from = randomInstant();
+  const from = world.randomInstant();
   const spanMs = { hour: 2, day: 20, week: 50, month: 50 }[interval] * 86_400_000;
   const to =
-    interval === "hour" || random.chance(0.5) ? from + Math.floor(random.next() * spanMs) : randomInstant();
+    interval === "hour" || random.chance(0.5)
+      ? from + Math.floor(random.next() * spanMs)
+      : world.randomInstant();
   return { from: Math.min(from, to), to: Math.max(from, to), interval };
 }
 

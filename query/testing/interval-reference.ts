@@ -56,7 +56,7 @@ function select(
 ): ReferenceEvent[] {
   return data.events.filter(
     (event) =>
-      (selection.event == null || event.event === selection.event) &&
+      ((selection.event ?? null) === null || event.event === selection.event) &&
       data.matches(event, [...common, ...(selection.filters ?? [])]),
   );
 }
