@@ -238,6 +238,10 @@ test("every answer has a request id of its own; pages of any origin may send", a
 
 test("unknown addresses and methods are coded", async () => {
   expect(await call("/v1/nothing")).toMatchObject({ status: 404, body: { error: { code: "NOT_FOUND" } } });
+  expect(await call("/v1/query/foo", { method: "POST", key: testKeys.read, body: "{}" })).toMatchObject({
+    status: 404,
+    body: { error: { code: "NOT_FOUND", message: expect.stringContaining("trends, ") as string } },
+  });
   const wrong = await call("/v1/events", { method: "DELETE" });
   expect(wrong).toMatchObject({ status: 405, body: { error: { code: "METHOD_NOT_ALLOWED" } } });
   expect(wrong.headers.get("allow")).toContain("POST");

@@ -15,6 +15,7 @@ import {
   createStreamFromService,
   type ServiceAccess,
 } from "./system/pass-to-service.ts";
+import { describeUnknown } from "./system/unknown-address.ts";
 
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
@@ -84,9 +85,9 @@ export function createFallbackTraits(routes: readonly ServerRoute[]): RouteTrait
   return { index: routes.length, method: "ANY", path: "unknown", cors: "none" };
 }
 
-export function answerUnknown(exchange: Exchange, allowedMethods: readonly string[]): void {
+export function answerUnknown(exchange: Exchange, allowedMethods: readonly string[], path: string): void {
   if (allowedMethods.length === 0) {
-    exchange.fail(new MillraceError("NOT_FOUND"));
+    exchange.fail(describeUnknown(path));
   } else {
     exchange.fail(new MillraceError("METHOD_NOT_ALLOWED"), [["Allow", allowedMethods.join(", ")]]);
   }

@@ -51,7 +51,7 @@ export function createServer(options: {
   routes: readonly ServerRoute[];
   sockets: readonly SocketRoute[];
   /** For what no route takes: the methods that its address would take, if any. */
-  fallback: (exchange: Exchange, allowedMethods: readonly string[]) => void;
+  fallback: (exchange: Exchange, allowedMethods: readonly string[], path: string) => void;
   fallbackTraits: RouteTraits;
   observer: ExchangeObserver;
   budget: BodyBudget;
@@ -95,11 +95,13 @@ export function createServer(options: {
   for (const path of new Set(options.routes.map((route) => route.path))) {
     const allowed = options.routes.filter((route) => route.path === path).map((route) => route.method);
     app.any(path, (response) => {
-      options.fallback(new Exchange(response, options.fallbackTraits, nextRequestId(), owner), allowed);
+      const exchange = new Exchange(response, options.fallbackTraits, nextRequestId(), owner);
+      options.fallback(exchange, allowed, path);
     });
   }
-  app.any("/*", (response) => {
-    options.fallback(new Exchange(response, options.fallbackTraits, nextRequestId(), owner), []);
+  app.any("/*", (response, request) => {
+    const path = request.getUrl();
+    options.fallback(new Exchange(response, options.fallbackTraits, nextRequestId(), owner), [], path);
   });
 
   let listening: us_listen_socket | undefined;
