@@ -30,8 +30,13 @@ describe("readJoins", () => {
       joins: ["identify: a:phone to u:ann"],
     },
     {
-      name: "$anon_distinct_id goes before the event's own anonymous id",
-      log: event({ event: "$identify", anonymous_id: "other" }, { $anon_distinct_id: "phone" }),
+      name: "$anon_distinct_id and the event's own anonymous id",
+      log: event({ event: "$identify", anonymous_id: "ann" }, { $anon_distinct_id: "phone" }),
+      joins: ["identify: a:phone to u:ann", "identify: a:ann to u:ann"],
+    },
+    {
+      name: "the same anonymous id in both places joins once",
+      log: event({ event: "$identify", anonymous_id: "phone" }, { $anon_distinct_id: "phone" }),
       joins: ["identify: a:phone to u:ann"],
     },
     {
@@ -99,6 +104,15 @@ describe("readJoins", () => {
     const joins = readJoins(event({ event: "alias" }, { alias: "old" }), "log:1:2:3", false);
     expect(joins.map((join) => join.origin)).toEqual(["log:log:1:2:3:0", "log:log:1:2:3:1"]);
     expect(joins[0]?.claim).toEqual({ arrivedMs: 7, happenedMs: 5, eventId: "e" });
+  });
+
+  it("the first event of a user whose two ids are one joins them, the others ask for nothing", () => {
+    const log = event({ event: "order", anonymous_id: "ann" }, { $anon_distinct_id: "x" });
+    expect(asksToJoin(log)).toBe(true);
+    expect(readJoins(log, "a", true)).toMatchObject([{ kind: "identify", joined: "a:ann", into: "u:ann" }]);
+    expect(readJoins(log, "a", false)).toEqual([]);
+    expect(asksToJoin(event({ event: "order", anonymous_id: "phone" }))).toBe(false);
+    expect(asksToJoin(event({ event: "order", user_id: "" }))).toBe(false);
   });
 
   it("a rename and an explicit merge cannot be contested", () => {
