@@ -60,7 +60,10 @@ export function sourcesOf({ slices, history }: SetsPlan): string[] {
   return [...slices, ...history].map((slice) => slice.table);
 }
 
-/** Rows interval_key, persons (a bitmap): one for every interval, empty ones too. */
+/**
+ * Rows interval_key, persons (a bitmap): one for every interval, empty ones too. Ids become persons when sets are
+ * finished, which costs nothing a row; where events of a person are counted, before that.
+ */
 export function personSetsSql(sets: IntervalSets, plan: SetsPlan, context: SqlContext): string {
   const keys = [...(sets.history ? [historyKey] : []), ...bucketKeys(sets.buckets)];
   const empty = `SELECT arrayJoin(${context.parameters.bind("Array(Int64)", keys)}) AS interval_key, bitmapBuild(emptyArrayUInt32()) AS slice_persons`;
@@ -87,17 +90,16 @@ function sliceSql(sets: IntervalSets, slice: Slice, key: string, context: SqlCon
     ...eventConditions({ event, filters: isBitmapOnly(sets) ? [] : filters }, context),
   ];
   const rows = fromTable(slice.table, conditions);
-  const person = personSql(context.people);
   if (slice.table !== "steps" && slice.table !== "events") {
     return `SELECT ${key} AS interval_key, groupBitmapMergeState(users) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }
   if (sets.occurrencesMin === 1) {
-    return `SELECT ${key} AS interval_key, groupBitmapState(${person}) AS slice_persons\n${rows}\nGROUP BY interval_key`;
+    return `SELECT ${key} AS interval_key, groupBitmapState(user_number) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }
   const least = context.parameters.bind("UInt64", sets.occurrencesMin);
   return [
     "SELECT interval_key, groupBitmapState(person) AS slice_persons",
-    `FROM (SELECT ${key} AS interval_key, ${person} AS person\n${rows}\nGROUP BY interval_key, person HAVING count() >= ${least})`,
+    `FROM (SELECT ${key} AS interval_key, ${personSql(context.people)} AS person\n${rows}\nGROUP BY interval_key, person HAVING count() >= ${least})`,
     "GROUP BY interval_key",
   ].join("\n");
 }
