@@ -112,6 +112,31 @@ describe("trends", () => {
     expect((await errorOf(tier.call("trends", Buffer.from("{")))).code).toBe("MALFORMED_JSON");
   });
 
+  it("names the wrong field of every wrong query, before any store is asked", async () => {
+    const series = [{ event: "order" }];
+    let nested: object = { property: "a", operator: "eq", value: 1 };
+    for (let level = 0; level < 50; level += 1) nested = { or: [nested] };
+    const wrong: [object, string][] = [
+      [{}, "series"],
+      [{ series: Array.from({ length: 100 }, () => ({})) }, "series"],
+      [{ series, from: "2024-01-01", interval: "minute" }, "interval"],
+      [{ series, interval: "fortnight" }, "interval"],
+      [{ series, timezone: "Mars/Base" }, "timezone"],
+      [{ series, from: "yesterday" }, "from"],
+      [{ series, filters: [nested] }, "filters"],
+      [{ series, filters: [{ property: "a", operator: "like", value: 1 }] }, "filters[0].operator"],
+      [{ series, filters: [{ property: "a", operator: "in", value: 1 }] }, "filters[0].value"],
+      [{ series, breakdown: { property: "a", by: "user" } }, "breakdown.by"],
+      [{ series, breakdown: { cohorts: ["nobody"] } }, "breakdown.cohorts[0]"],
+      [{ series: [{ event: "order", math: "mode" }] }, "series[0].math"],
+      [{ series, limit: 5 }, "limit"],
+    ];
+    for (const [query, path] of wrong) {
+      const error = await errorOf(trends({ ...range, ...query }));
+      expect([error.code, (error.details[0] as { path: string }).path]).toEqual(["INVALID_QUERY", path]);
+    }
+  });
+
   it("keeps property names from becoming SQL", async () => {
     const hostile = [
       "` OR 1=1 --",
