@@ -15,8 +15,8 @@ import { eventConditions, type EventSelector } from "../event-conditions.ts";
 import { eventsOf, rowsRange, type FunnelPlan } from "./plan.ts";
 import type { FunnelRequest } from "./request.ts";
 
-/** Value of an event that lacks the property; numbers that stand for values are not negative. */
-export const noneValue = -1;
+/** Value of an event that lacks the property: above every number that stands for a value, so it sorts last. */
+export const noneValue = 2 ** 53;
 
 /** The `steps` table keeps people in so many buckets. */
 const stepsBuckets = 16;
@@ -129,10 +129,10 @@ function valueSql(
   }
   const firstMask = request.order === "unordered" ? 2 ** request.steps.length - 1 : 1;
   const number = valueNumberSql(valueTextSql(breakdown, context));
-  return `if(bitAnd(matches, ${firstMask}) = 0, ${noneValue}, toFloat64(${number}))`;
+  return `if(bitAnd(matches, ${firstMask}) = 0, toFloat64(${noneValue}), toFloat64(${number}))`;
 }
 
 /** Int64: 53 bits of the text's hash, which pass as a number; that two of a million values meet has odds of 1:18,000. */
 function valueNumberSql(text: string): string {
-  return `if(isNull(${text}), ${noneValue}, toInt64(bitShiftRight(sipHash64(assumeNotNull(${text})), 11)))`;
+  return `if(isNull(${text}), toInt64(${noneValue}), toInt64(bitShiftRight(sipHash64(assumeNotNull(${text})), 11)))`;
 }

@@ -48,12 +48,13 @@ afterAll(async () => {
   await database.drop();
 });
 
-function randomQuery({ random, randomFilters, randomInstant }: World): FunnelQuery {
-  const [from, to] = [randomInstant(), randomInstant()].sort((left, right) => left - right);
+function randomQuery(world: World): FunnelQuery {
+  const { random } = world;
+  const [from, to] = [world.randomInstant(), world.randomInstant()].sort((left, right) => left - right);
   const steps = 1 + random.below(4);
   const selector = () => ({
     event: random.chance(0.15) ? null : random.pick(worldEvents),
-    ...(random.chance(0.3) ? { filters: randomFilters(1) } : {}),
+    ...(random.chance(0.3) ? { filters: world.randomFilters(1) } : {}),
   });
   const breakdown = random.pick([
     undefined,
@@ -66,7 +67,7 @@ function randomQuery({ random, randomFilters, randomInstant }: World): FunnelQue
     from: from as number,
     to: to as number,
     timezone: random.pick(worldZones),
-    filters: random.chance(0.5) ? [] : randomFilters(1),
+    filters: random.chance(0.5) ? [] : world.randomFilters(1),
     steps: random.times(steps, selector),
     window_seconds: random.pick([1, 3600, 86_400, 5 * 86_400, 20 * 86_400]),
     order: random.pick(funnelOrders),

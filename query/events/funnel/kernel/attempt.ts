@@ -1,5 +1,4 @@
 // One attempt of a person: from its first event through the steps as far as they come.
-import type { FunnelOrder } from "#schemas/query/funnel.ts";
 import type { PersonEvents } from "./person-events.ts";
 import type { Ties } from "./ties.ts";
 
@@ -53,8 +52,6 @@ export interface Walk {
   ways(events: PersonEvents, ties: Ties, group: number, mask: number): number;
   follow(events: PersonEvents, ties: Ties, start: AttemptStart, way: number, attempt: Attempt): void;
 }
-
-export type Walks = Readonly<Record<FunnelOrder, Walk>>;
 
 /** Steps from the first on of which there is an event. */
 export function stepsInTurn(events: PersonEvents, steps: number): number {
