@@ -1,4 +1,4 @@
-// `npm run bench -- exports [--events 10000000] [--write]`
+// `npm run bench -- exports [--events 10000000] [--formats ndjson,csv,parquet] [--write]`
 // All events of a project through the edge, in every format: rows and bytes a second, and the memory of every part
 // while the stream flows. The same for a reader that pauses, whose pauses must cost no memory.
 import { spawn } from "node:child_process";
@@ -7,16 +7,20 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { exportFormats } from "#schemas/query/export.ts";
 import { startInstallation, type BenchInstallation } from "./harness/installation-processes.ts";
 import { writeResult } from "./harness/write-result.ts";
 
 const { values } = parseArgs({
   options: {
     events: { type: "string", default: "10000000" },
+    formats: { type: "string", default: exportFormats.join(",") },
     write: { type: "boolean", default: false },
   },
 });
 const events = Number(values.events.replaceAll("_", ""));
+
+const formats = values.formats.split(",");
 
 const sampleMs = 250;
 /** The slow reader's pace. */
@@ -138,7 +142,8 @@ const installation = await startInstallation();
 try {
   await generate(installation.dataDir);
   const results: Measured[] = [];
-  for (const each of cases) {
+  const chosen = cases.filter(({ parameters }) => formats.some((format) => parameters.includes(format)));
+  for (const each of chosen) {
     const measured = await measure(installation, each);
     if (each.slow !== true && !measured.whole) throw new Error(`${each.name}: the stream broke off`);
     if (measured.whole && measured.rows !== undefined && measured.rows !== events) {
@@ -150,7 +155,8 @@ try {
     results.push(measured);
   }
   const table = describe(results);
-  if (values.write) await writeResult({ name: "exports", options: { events }, result: results, table });
+  if (values.write)
+    await writeResult({ name: "exports", options: { events, formats }, result: results, table });
   else console.log(`\n${table}`);
 } finally {
   await installation.stop();
