@@ -19,11 +19,12 @@ import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
 import { Admission } from "./admission.ts";
 import { createIngestMetrics, type IngestMetrics } from "./metrics.ts";
-import { Intake } from "./events/intake.ts";
+import { Intake, type EventsObserver } from "./events/intake.ts";
 import { createReceiveFrames } from "./events/receive-frames.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
+import { startUploads } from "./uploads/start-uploads.ts";
 import { createHealth, createReadiness } from "./system/readiness.ts";
 import { createShowMetrics } from "./system/show-metrics.ts";
 
@@ -86,17 +87,21 @@ export async function start(
     const admission = new Admission({ publisher, board, lagEventsMax: config.lagEventsMax });
     releasers.add("admission", () => admission.stop());
 
+    const observer: EventsObserver = {
+      accepted: (events, bytes) => observers.current?.events.accepted(events, bytes),
+      rejected: (code) => observers.current?.events.rejected(code),
+    };
     const intake = new Intake({
       limits,
       admission,
       publisher,
-      observer: {
-        accepted: (events, bytes) => observers.current?.events.accepted(events, bytes),
-        rejected: (code) => observers.current?.events.rejected(code),
-      },
+      observer,
       eventBytesMax: eventLimits.eventBytesMax,
     });
+    const uploads = await startUploads({ config, connection, keys, intake, publisher, observer, log });
+    releasers.add("uploads", () => uploads.stop());
     const routes = createRoutes({
+      receiveUpload: uploads.receive,
       events: {
         keys,
         intake,
@@ -157,7 +162,7 @@ export async function start(
       async stop() {
         server.stopListening();
         // What was taken is confirmed before connections end; what comes now is answered SHUTTING_DOWN.
-        await publisher.stop();
+        await Promise.all([uploads.stop(), publisher.stop()]);
         await server.drain(drainMsMax);
         await releasers.releaseAll();
       },

@@ -8,7 +8,14 @@ import { buildDocsPage } from "./system/docs-page.ts";
 test("the routes are exactly the operations of the interface", () => {
   const nothing = (): void => undefined;
   // Handlers are made and not called: what they need is not looked at.
-  const parts = { events: {}, services: {}, health: nothing, readiness: nothing, metrics: nothing };
+  const parts = {
+    events: {},
+    services: {},
+    receiveUpload: nothing,
+    health: nothing,
+    readiness: nothing,
+    metrics: nothing,
+  };
   const routes = createRoutes(parts as unknown as RouteParts).filter(({ method }) => method !== "OPTIONS");
   const described = operations.flatMap((operation) =>
     pathsOf(operation).map((path) => `${operation.method} ${path.replace(/\{(\w+)\}/g, ":$1")}`),

@@ -19,6 +19,7 @@ import { describeUnknown } from "./system/unknown-address.ts";
 
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
+  readonly receiveUpload: Handler;
   readonly services: ServiceAccess;
   readonly version: string;
   readonly health: Handler;
@@ -34,6 +35,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
     ...createSegmentHandlers(receiver, parts.events.keys),
     ...createPostHogHandlers(receiver, parts.events.keys),
     "POST /v1/events": createReceiveEvents(parts.events),
+    "POST /v1/uploads": parts.receiveUpload,
     "GET /v1/ingest": answerUpgradeRequired,
     "GET /metrics": parts.metrics,
     "GET /healthz": parts.health,

@@ -109,6 +109,47 @@ export const errorCatalogue = {
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
   COHORT_NOT_FOUND: { status: 404, retryable: false, message: "No cohort with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
+  UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
+  UPLOAD_INCOMPLETE: {
+    status: 400,
+    retryable: false,
+    message: "The file did not arrive whole, or was lost before it was processed; upload it again.",
+  },
+  MALFORMED_MULTIPART: {
+    status: 400,
+    retryable: false,
+    message: "The body is not valid multipart/form-data with one file.",
+  },
+  TOO_MANY_COLUMNS: { status: 400, retryable: false, message: "The file has more than 1,000 columns." },
+  COLUMN_NOT_FOUND: {
+    status: 400,
+    retryable: false,
+    message: "The file has no column of a name that the mapping needs.",
+  },
+  COLUMN_REPEATED: { status: 400, retryable: false, message: "Two columns of the file have the same name." },
+  COLUMNS_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: "The row has more or fewer values than the header has columns.",
+  },
+  RECORD_MALFORMED: { status: 400, retryable: false, message: "The row has a quote in a wrong place." },
+  RECORD_TOO_LARGE: { status: 400, retryable: false, message: "The row is larger than 256 KB." },
+  VALUE_TYPE_MISMATCH: {
+    status: 400,
+    retryable: false,
+    message: "A value of the row does not have the type that was declared for its column.",
+  },
+  TOO_MANY_ROWS: {
+    status: 400,
+    retryable: false,
+    message: "The file has more rows than `dedupe=rows` can tell apart; split it.",
+  },
+  TOO_MANY_UPLOADS: {
+    status: 429,
+    retryable: true,
+    message: "Too many uploads are under way; wait as Retry-After says.",
+  },
+  DISK_FULL: { status: 503, retryable: true, message: "There is no room on disk for this file." },
   USER_NOT_FOUND: { status: 404, retryable: false, message: "No user with this id is known." },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
   UPGRADE_REQUIRED: {

@@ -1,5 +1,5 @@
 // One block on its way into the log: the events, who waits for them, and what was tried so far.
-import { BlockWriter } from "#schemas/events/block.ts";
+import type { BlockWriter } from "#schemas/events/block.ts";
 import type { MillraceError } from "#schemas/errors.ts";
 
 /** A request that waits until all blocks with its events are in the log. */
@@ -12,9 +12,35 @@ export interface Commit {
   settled(): void;
 }
 
+/** What a block asks of its content: a writer that fills, or bytes that were encoded elsewhere. */
+export type BlockContent = Pick<BlockWriter, "count" | "bytes" | "append" | "finish">;
+
+/** Events that somebody else encoded as a whole block (a pool thread); it takes no more. */
+export class EncodedBlock implements BlockContent {
+  readonly count: number;
+  readonly #payload: Uint8Array;
+
+  constructor(payload: Uint8Array, events: number) {
+    this.#payload = payload;
+    this.count = events;
+  }
+
+  get bytes(): number {
+    return this.#payload.length;
+  }
+
+  append(): never {
+    throw new Error("an encoded block takes no more events");
+  }
+
+  finish(): Uint8Array {
+    return this.#payload;
+  }
+}
+
 export class Block {
   readonly partition: number;
-  readonly writer: BlockWriter;
+  readonly writer: BlockContent;
   readonly openedAtMs: number;
   /** Bytes of the empty block: not counted as pending. */
   readonly bytesInitial: number;
@@ -25,10 +51,10 @@ export class Block {
   publishedAtMs = 0;
   attempts = 0;
 
-  constructor(partition: number, bytesExpected: number, nowMs: number) {
+  constructor(partition: number, content: BlockContent, nowMs: number) {
     this.partition = partition;
-    this.writer = new BlockWriter(bytesExpected);
-    this.bytesInitial = this.writer.bytes;
+    this.writer = content;
+    this.bytesInitial = content.count === 0 ? content.bytes : 0;
     this.openedAtMs = nowMs;
   }
 

@@ -4,12 +4,12 @@
 import { randomBytes } from "node:crypto";
 import { createInbox, headers, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import { blockFingerprint, schemaHeader } from "#schemas/events/block.ts";
+import { blockFingerprint, BlockWriter, schemaHeader } from "#schemas/events/block.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import { eventSubject } from "./catalogue.ts";
 import { parseAck } from "./publisher-acks.ts";
-import { Block, type Commit } from "./publisher-block.ts";
+import { Block, EncodedBlock, type Commit } from "./publisher-block.ts";
 import { publisherLimits, type PublisherLimits, type PublisherObserver } from "./publisher-limits.ts";
 
 interface Partition {
@@ -128,6 +128,16 @@ export class Publisher {
     this.#scheduleFlush();
   }
 
+  /** Adds `events` that are a whole block already; otherwise as `append`. */
+  appendBlock(partition: number, payload: Uint8Array, events: number, commit: Commit): void {
+    const block = new Block(partition, new EncodedBlock(payload, events), Date.now());
+    block.payload = payload;
+    block.addCommit(commit);
+    this.#pendingBytes += payload.length;
+    this.#full.push(block);
+    this.#scheduleFlush();
+  }
+
   /**
    * Holds every confirmation back for `ms`, so that senders who wait for their answers send no faster than the
    * workers store. Nothing is refused for it; 0 ends it.
@@ -151,7 +161,7 @@ export class Publisher {
   }
 
   #openBlock(state: Partition, partition: number): Block {
-    const block = new Block(partition, state.bytesExpected, Date.now());
+    const block = new Block(partition, new BlockWriter(state.bytesExpected), Date.now());
     state.open = block;
     this.#open.push(block);
     return block;

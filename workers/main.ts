@@ -24,6 +24,8 @@ import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
 import { serveProjects } from "./projects/project-service.ts";
 import { RetentionCache } from "./projects/retention-cache.ts";
+import { serveUploads } from "./uploads/upload-service.ts";
+import { UploadStore } from "./uploads/upload-store.ts";
 
 const postgresConnectionsMax = 12;
 
@@ -68,6 +70,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
     });
     releasers.add("projects", () => projects.stop());
+    const uploads = serveUploads({ connection, store: new UploadStore(postgres), log });
+    releasers.add("uploads", () => uploads.stop());
 
     const persons = new PersonPublisher({
       postgres,

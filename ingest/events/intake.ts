@@ -65,7 +65,7 @@ export class Intake {
 
   /** Takes the events of the project's allowance; a promise only when Redis has to be asked. */
   admit(
-    key: ResolvedKey,
+    key: Pick<ResolvedKey, "projectId" | "eventsPerSecondMax">,
     events: number,
     bytes: number,
   ): MillraceError | undefined | Promise<MillraceError | undefined> {

@@ -7,10 +7,12 @@ import { ingestionOperations } from "./ingestion.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
 import { sdkOperations } from "./sdk.ts";
+import { uploadsOperations } from "./uploads.ts";
 import { usersOperations } from "./users.ts";
 
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
+  ...uploadsOperations,
   ...sdkOperations,
   ...queriesOperations,
   ...cohortsOperations,

@@ -1,0 +1,183 @@
+// Files that are refused, cut or given up: coded, naming the parameter, and nothing of them is left.
+import { request } from "node:http";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { testKeys } from "#ingest/testing/start-edge.ts";
+import { mebibyte, startUploadBed, type UploadBed, type UploadBody } from "./upload-bed.ts";
+
+let bed: UploadBed;
+beforeAll(async () => {
+  bed = await startUploadBed();
+});
+afterAll(async () => {
+  await bed.close();
+});
+
+async function expectNothingLeft(): Promise<void> {
+  await expect.poll(async () => bed.listFiles()).toEqual([]);
+}
+
+describe("files that are refused", () => {
+  const wide = Array.from({ length: 10_000 }, (_, index) => `c${index}`).join(",");
+  const cases: {
+    name: string;
+    parameters?: Record<string, string>;
+    body: UploadBody;
+    headers?: Record<string, string>;
+    expected: [number, string, string?];
+  }[] = [
+    {
+      name: "no format",
+      parameters: { format: "" },
+      body: "a",
+      expected: [400, "INVALID_PARAMETER", "format"],
+    },
+    {
+      name: "an unknown parameter",
+      parameters: { user: "a" },
+      body: "a",
+      expected: [400, "INVALID_PARAMETER", "user"],
+    },
+    {
+      name: "an unknown charset",
+      parameters: { charset: "klingon" },
+      body: "a",
+      expected: [400, "INVALID_PARAMETER", "charset"],
+    },
+    {
+      name: "a time format without a year",
+      parameters: { timestamp_format: "dd.mm" },
+      body: "a",
+      expected: [400, "INVALID_PARAMETER", "timestamp_format"],
+    },
+    {
+      name: "a type that is none",
+      parameters: { types: "a:date" },
+      body: "a",
+      expected: [400, "INVALID_PARAMETER", "types"],
+    },
+    {
+      name: "a column that is not there",
+      parameters: { user_column: "uid" },
+      body: "user_id\nu1\n",
+      expected: [400, "COLUMN_NOT_FOUND", "user_column"],
+    },
+    { name: "no user", body: "a,b\n1,2\n", expected: [400, "COLUMN_NOT_FOUND", "user_column"] },
+    { name: "a column twice", body: "user_id,a,a\nu1,2,3\n", expected: [400, "COLUMN_REPEATED"] },
+    { name: "10,000 columns", body: `user_id,${wide}\n`, expected: [400, "TOO_MANY_COLUMNS"] },
+    { name: "nothing", body: "", expected: [400, "EMPTY_BODY"] },
+    { name: "white space", body: "\n\n", expected: [400, "EMPTY_BODY"] },
+    {
+      name: "damaged gzip",
+      body: gzipSync("user_id\nu1\n".repeat(1000)).subarray(0, 40),
+      expected: [400, "MALFORMED_COMPRESSION"],
+    },
+    {
+      name: "UTF-16 that is none",
+      parameters: { charset: "utf-16le" },
+      body: "user_id,a\nu1,1\n",
+      expected: [400, "INVALID_ENCODING", "charset"],
+    },
+    {
+      name: "JSON without an array",
+      parameters: { format: "json" },
+      body: '{"a":1}',
+      expected: [400, "INVALID_BODY"],
+    },
+    {
+      name: "a form without an end",
+      body: '--x\r\ncontent-disposition: form-data; name="file"; filename="a.csv"\r\n\r\nuser_id\nu1',
+      headers: { "content-type": "multipart/form-data; boundary=x" },
+      expected: [400, "MALFORMED_MULTIPART"],
+    },
+    {
+      name: "a form without a boundary",
+      body: "x",
+      headers: { "content-type": "multipart/form-data" },
+      expected: [400, "MALFORMED_MULTIPART"],
+    },
+    {
+      name: "a form without a file",
+      body: '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n',
+      headers: { "content-type": "multipart/form-data; boundary=x" },
+      expected: [400, "MALFORMED_MULTIPART"],
+    },
+    {
+      name: "an unknown encoding",
+      body: "x",
+      headers: { "content-encoding": "zstd" },
+      expected: [415, "UNSUPPORTED_MEDIA_TYPE"],
+    },
+    {
+      name: "a read key",
+      body: "x",
+      headers: { authorization: `Bearer ${testKeys.read}` },
+      expected: [403, "FORBIDDEN"],
+    },
+  ];
+  test.each(cases)("$name", async ({ parameters, body, headers, expected: [status, code, parameter] }) => {
+    const answer = await bed.send({ format: "csv", event: "refused", ...parameters }, body, headers);
+    expect({ status: answer.status, code: answer.body.error?.code }).toEqual({ status, code });
+    if (parameter !== undefined) {
+      expect(answer.body.error.details).toEqual([{ parameter }]);
+      expect(answer.body.error.message).toContain(parameter);
+    }
+    await expectNothingLeft();
+  });
+
+  test("a line of 90 MB, as the header and behind it, without holding it", { timeout: 60_000 }, async () => {
+    const line = Buffer.alloc(90 * mebibyte, "x");
+    const asHeader = await bed.send({ format: "csv", event: "long" }, line);
+    expect(asHeader).toMatchObject({ status: 400, body: { error: { code: "RECORD_TOO_LARGE" } } });
+    const head = Buffer.from("user_id,a\nu1,1\n");
+    const before = process.memoryUsage.rss();
+    const upload = await bed.finish(
+      await bed.send({ format: "csv", event: "long" }, Buffer.concat([head, line])),
+    );
+    expect(upload).toMatchObject({ state: "done", rows: 2, accepted: 1, rejected: 1 });
+    expect(upload.errors).toMatchObject([{ line: 3, code: "RECORD_TOO_LARGE" }]);
+    // The sender is in this process too, with two copies of the body.
+    expect(process.memoryUsage.rss() - before).toBeLessThan(400 * mebibyte);
+  });
+
+  test("more than the limit: plain and after decompression", { timeout: 60_000 }, async () => {
+    const line = Buffer.alloc(101 * mebibyte, "u1\n");
+    for (const body of [line, gzipSync(line, { level: 1 })]) {
+      const answer = await bed.send({ format: "csv", event: "big" }, body);
+      expect(answer).toMatchObject({ status: 413, body: { error: { code: "BODY_TOO_LARGE" } } });
+    }
+    await expectNothingLeft();
+  });
+
+  test("a JSON array that breaks in the middle keeps what came before, and says where", async () => {
+    const body = '[{"event":"cut","user_id":"u1"},\n{"event":"cut","user_id":"u2"},\n,]';
+    const upload = await bed.finish(await bed.send({ format: "json" }, body));
+    expect(upload).toMatchObject({
+      state: "failed",
+      accepted: 2,
+      failure: { line: 3, code: "MALFORMED_JSON" },
+    });
+    expect(await bed.eventsNamed("cut")).toHaveLength(2);
+  });
+
+  test("other projects see nothing of it", async () => {
+    const { body } = await bed.send({ format: "csv", event: "own" }, "user_id\nu1\n");
+    expect((await bed.get(body.upload_id)).status).toBe(200);
+    expect((await bed.get(body.upload_id, testKeys.limited)).status).toBe(404);
+  });
+
+  test("an upload that is aborted leaves nothing", async () => {
+    const before = await bed.countRecords();
+    await new Promise<void>((resolve) => {
+      const sender = request(`${bed.url}/v1/uploads?format=csv&event=aborted`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${testKeys.write}`, "content-length": "1000000" },
+      });
+      sender.on("error", () => resolve());
+      sender.write("user_id\nu1\n");
+      setTimeout(() => sender.destroy(new Error("abort")), 300);
+    });
+    await expectNothingLeft();
+    await expect.poll(async () => bed.countRecords()).toBe(before);
+  });
+});
