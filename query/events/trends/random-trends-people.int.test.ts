@@ -51,6 +51,8 @@ function randomQuery(world: World): TrendsQuery {
   const interval = random.pick(
     days > 5 ? (["day", "week", "month"] as const) : (["hour", "day", "week", "month"] as const),
   );
+  // Sets of people: what rollups answer by themselves.
+  const sets = random.chance(0.4);
   const breakdown = random.pick([
     undefined,
     undefined,
@@ -59,9 +61,7 @@ function randomQuery(world: World): TrendsQuery {
     { property: random.pick(["country", "mixed"]), limit: 1 + random.below(3) },
     { cohorts: random.shuffled(["c1", "c2"]).slice(random.below(2)) },
   ]);
-  // Sets of people: what rollups answer by themselves.
   const cohort = () => ({ cohort: random.pick(["c1", "c2"]), negate: random.chance(0.5) });
-  const sets = random.chance(0.3);
   const filters = () =>
     sets
       ? random.times(random.below(3), () => (random.chance(0.4) ? { or: random.times(2, cohort) } : cohort()))
@@ -75,11 +75,14 @@ function randomQuery(world: World): TrendsQuery {
     filters: filters(),
     series: random.times(1 + random.below(2), () => ({
       event: random.chance(0.3) ? null : random.pick(worldEvents),
-      math: random.chance(0.6) ? random.pick(["unique_users", "per_user"] as const) : random.pick(trendMaths),
+      math:
+        sets || random.chance(0.5)
+          ? random.pick(["unique_users", "per_user"] as const)
+          : random.pick(trendMaths),
       property: random.pick(["amount", "mixed"]),
       filters: filters(),
     })),
-    ...(breakdown === undefined ? {} : { breakdown }),
+    ...(sets || breakdown === undefined ? {} : { breakdown }),
     ...(random.chance(0.3) ? { compare: true } : {}),
   };
 }
