@@ -49,7 +49,7 @@ export async function runKernel(
   const lane = async (): Promise<void> => {
     for (let group = next++; group < plan.groups; group = next++) {
       const { task, bytes } = await readGroup(request, run, plan, group, options.firstPerson);
-      run.signal.throwIfAborted();
+      if (run.signal.aborted) throw new MillraceError("SHUTTING_DOWN", { message: "the caller left" });
       outcomes[group] = (await pool.run(
         { rules, rows: task },
         { filename: taskFile, name: "tallyFunnel", transferList: bytes },
