@@ -23,15 +23,6 @@ export interface OpenIntent {
   token: string;
 }
 
-/** What belongs to a batch beside its own rows: happens if and only if the intent is recorded. */
-export interface BatchEffects {
-  /** Called first, before anything else is locked. */
-  lock(client: ClientBase): Promise<void>;
-  apply(client: ClientBase): Promise<void>;
-}
-
-const noEffects: BatchEffects = { lock: async () => {}, apply: async () => {} };
-
 export interface StoredBatch extends OpenIntent {
   rows: number;
 }
@@ -54,12 +45,11 @@ export class BatchLedger {
   async recordIntent(
     intent: OpenIntent,
     newUsers: readonly NewUser[],
-    effects: BatchEffects = noEffects,
+    alsoDo: (client: ClientBase) => Promise<void> = async () => {},
   ): Promise<boolean> {
     const client = await this.#postgres.connect();
     try {
       await client.query("BEGIN");
-      await effects.lock(client);
       const fenced = await client.query(
         `UPDATE log_partitions SET intent_from = $3, intent_to = $4, intent_token = $5
          WHERE partition = $1 AND epoch = $2`,
@@ -85,7 +75,7 @@ export class BatchLedger {
           return false;
         }
       }
-      await effects.apply(client);
+      await alsoDo(client);
       await client.query("COMMIT");
       return true;
     } catch (error) {

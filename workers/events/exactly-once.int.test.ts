@@ -89,11 +89,11 @@ describe("the pipeline counts every event exactly once", { timeout: 120_000 }, (
 
   it("when a frozen owner wakes up after another process took its partitions", async () => {
     const slow = bed.startWorkers("slow");
-    await sleep(3_000);
     const owned = async (): Promise<number> =>
       Number(
         (await bed.postgres.query("SELECT count(*) FROM log_partitions WHERE owner = 'slow'")).rows[0]?.count,
       );
+    for (let tries = 0; tries < 200 && (await owned()) === 0; tries += 1) await sleep(100);
     expect(await owned()).toBeGreaterThan(0);
     await send(500);
     slow.kill("SIGSTOP");

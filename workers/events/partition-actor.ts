@@ -295,8 +295,9 @@ export class PartitionActor {
       const { newUsers } = output.marks;
       // A redo's joins were made with the intent that it redoes.
       const joins = isRedo ? [] : output.joins;
-      const effects = await BatchJoins.prepare(postgres, { joins, fresh: newUsers, partitions });
-      if (await this.#ledger.recordIntent(intent, newUsers, effects)) return output;
+      const prepared = await BatchJoins.prepare(postgres, { joins, fresh: newUsers, partitions });
+      if (await this.#ledger.recordIntent(intent, newUsers, (client) => prepared.apply(client)))
+        return output;
       if (tries === adoptTriesMax)
         throw new Error("ids of a batch get their numbers elsewhere again and again");
       const adopted = await this.#ledger.adoptNumbers(newUsers);

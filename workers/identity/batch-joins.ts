@@ -46,12 +46,9 @@ export class BatchJoins {
     return new BatchJoins(byProject);
   }
 
-  /** In the order of projects, which is the same in every batch. */
-  async lock(client: ClientBase): Promise<void> {
-    for (const projectId of this.#byProject.keys()) await lockPersons(client, projectId);
-  }
-
   async apply(client: ClientBase): Promise<void> {
+    // All locks first, in the order of projects, which is the same in every batch.
+    for (const projectId of this.#byProject.keys()) await lockPersons(client, projectId);
     for (const [projectId, joins] of this.#byProject) await applyJoins(client, projectId, joins);
   }
 }

@@ -5,7 +5,10 @@ import type { Claim, NumberedJoin } from "./join.ts";
 import { planJoins, type KnownPersons } from "./plan-joins.ts";
 import { separate, separateAll, undoJoin, type JoinEdge, type Split } from "./split-person.ts";
 
-/** To be called in the order of projects, before any other row is locked: then no two transactions wait for each other. */
+/**
+ * To be called in the order of projects, after the transaction has inserted its user numbers: who holds this lock waits
+ * for nothing else, so no two transactions wait for each other.
+ */
 export async function lockPersons(client: ClientBase, projectId: number): Promise<void> {
   await client.query("SELECT pg_advisory_xact_lock(hashtext('user_merges'), $1)", [projectId]);
 }
