@@ -95,7 +95,9 @@ function createPrepare(
     const body =
       operation.body === undefined
         ? undefined
-        : new Promise<Buffer>((resolve) => void exchange.readBody(limits, resolve));
+        : new Promise<Buffer>((resolve) => {
+            exchange.readBody(limits, resolve);
+          });
     const key = await authorized;
     const payload = (await body) ?? parameters;
     if (payload instanceof Uint8Array && payload.length === 0) throw new MillraceError("EMPTY_BODY");

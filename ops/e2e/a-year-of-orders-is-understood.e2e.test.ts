@@ -51,7 +51,8 @@ describe.skipIf(!onlineRetailPresent)("a year of orders is understood", () => {
       for (let at = 0; at < half.length; at += batchEvents) {
         const batch = half.slice(at, at + batchEvents);
         const sent = await ask(installation, "write", "POST", "/v1/events", { batch });
-        expect(sent).toEqual({ status: 202, body: { accepted: batch.length, rejected: [] } });
+        if (sent.status !== 202)
+          throw new Error(`sending answered ${sent.status}: ${JSON.stringify(sent.body)}`);
       }
     }
     await waitForTotal(installation, orders.length, range, 60_000);
