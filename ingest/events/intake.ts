@@ -1,6 +1,6 @@
 // The way of events into the log, the same from every entry: may they come in, is each of them good, and the
 // verdicts once the log holds the accepted ones.
-import { MillraceError, type ErrorCode } from "#schemas/errors.ts";
+import type { ErrorCode, MillraceError } from "#schemas/errors.ts";
 import { userKeyOf, type LogEvent } from "#schemas/events/event.ts";
 import { partitionOf } from "#schemas/hash.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";

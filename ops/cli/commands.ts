@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "fill the project default with a shop's traffic, and print what to look at",
     load: async () => (await import("./demo.ts")).command,
   },
+  upload: {
+    summary: "upload a file of events (CSV, NDJSON, JSON) and say what became of its rows",
+    load: async () => (await import("./upload.ts")).command,
+  },
   doctor: {
     summary: "say what is configured, reachable and lagging, also when nothing runs",
     load: async () => (await import("./doctor.ts")).command,
