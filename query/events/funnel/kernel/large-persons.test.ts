@@ -40,7 +40,6 @@ describe("a person with 100,000 events", () => {
       timeOf: inTurn,
     },
   ] as const)("$name, takes no time that grows with its square", ({ order, mask, timeOf }) => {
-    const startedMs = performance.now();
     const outcome = tallyFunnel({
       // A third step that never comes keeps every attempt from being the best one.
       rules: {
@@ -54,8 +53,7 @@ describe("a person with 100,000 events", () => {
       },
       rows: many(mask, timeOf),
     });
+    // Its square would take minutes: the limit of every test ends it.
     expect(outcome.reached.length).toBe(1);
-    // Its square would take minutes.
-    expect(performance.now() - startedMs).toBeLessThan(3_000);
   });
 });
