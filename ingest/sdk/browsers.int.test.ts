@@ -41,10 +41,14 @@ function segmentPage(host: string): string {
 }
 
 async function openPage(path: string): Promise<{ page: Page; problems: string[] }> {
-  const context = await pages.browser.newContext({ userAgent });
-  const page = await context.newPage();
+  const page = await pages.browser.newPage();
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(error.message));
+  // Nobody else is asked for anything.
+  const known = [pages.url, proxy.url];
+  page.on("request", (request) => {
+    if (!known.some((url) => request.url().startsWith(url))) problems.push(`asked ${request.url()}`);
+  });
   page.on("console", (message) => {
     // What is refused on purpose is on the console too.
     if (message.type() === "error" && !message.text().includes("503")) problems.push(message.text());
@@ -54,12 +58,16 @@ async function openPage(path: string): Promise<{ page: Page; problems: string[] 
   return { page, problems };
 }
 
+async function sentByBrowser(): Promise<LogEvent[]> {
+  return (await readLog(edge.connection)).filter((event) => event.user_agent === userAgent);
+}
+
 async function arrived(name: string, where: (event: LogEvent) => boolean = () => true): Promise<LogEvent> {
   let found: LogEvent | undefined;
   await expect
     .poll(
       async () => {
-        found = (await readLog(edge.connection)).find((event) => event.event === name && where(event));
+        found = (await sentByBrowser()).find((event) => event.event === name && where(event));
         return found !== undefined;
       },
       { timeout: arriveMsMax, message: `${name} has not arrived` },
@@ -74,7 +82,7 @@ async function arrivedAgain(name: string): Promise<void> {
   await expect
     .poll(
       async () => {
-        const events = await readLog(edge.connection);
+        const events = await sentByBrowser();
         ids = events.filter(({ event }) => event === name).map(({ event_id }) => event_id);
         return ids.length;
       },

@@ -43,7 +43,7 @@ export function parsePostHog(body: unknown, arrival: PostHogArrival): PostHogReq
   }
   const events: readonly unknown[] = batch;
   if (events.length === 0) throw new MillraceError("EMPTY_BODY");
-  const sentAt = readableTime(envelope["sent_at"]) ?? readableTime(arrival.sentAt);
+  const sentAt = readableTime(envelope["sent_at"] ?? envelope["sentAt"]) ?? readableTime(arrival.sentAt);
   const tokens = new Set(
     [envelope, ...events.map(membersOf)]
       .map((holder) =>

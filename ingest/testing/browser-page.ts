@@ -1,5 +1,6 @@
 // A page of another origin in a real browser, for clients that only run there: the system's Chromium, and a small
 // server for the page and for the files of the clients as they are installed.
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,9 +20,13 @@ const candidates = [
 /** Where a Chromium is; undefined when there is none. */
 export const chromiumPath = candidates.find((path) => existsSync(path));
 
-/** Clients send nothing for robots, and headless Chromium calls itself one. */
+/**
+ * Clients send nothing for robots, and headless Chromium calls itself one. Tells this run's events from those of
+ * others in the same log.
+ */
 export const userAgent =
-  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 " +
+  `Run/${randomUUID()}`;
 
 export interface PageServer {
   readonly url: string;
@@ -51,8 +56,12 @@ export async function startPages(pages: Readonly<Record<string, string>>): Promi
   });
   const browser = await chromium.launch({
     executablePath: chromiumPath as string,
-    // A browser that runs as root has no sandbox.
-    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+    args: [
+      // Not the context's: what is sent while a page is left would carry the browser's own.
+      `--user-agent=${userAgent}`,
+      // A browser that runs as root has no sandbox.
+      ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
+    ],
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
