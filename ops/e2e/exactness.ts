@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { sleep, type Installation } from "./installation.ts";
 import { personOf, type SentEvent } from "./senders.ts";
 
-interface TrendsAnswer {
+export interface TrendsAnswer {
   series: { label: string; breakdown?: string; values: number[]; total: number }[];
   meta: { exact: boolean };
 }

@@ -6,7 +6,8 @@ const numbersAtOnceMax = 10_000;
 
 /**
  * The id of each person: one of its user ids, the one of the person's own number first, then the oldest; an anonymous
- * id only when it has no other. Numbers that nobody has are left out (the person was erased meanwhile).
+ * id only when it has no user id that was seen in an event. Numbers that nobody has are left out (the person was erased
+ * meanwhile).
  */
 export async function namePersons(
   postgres: Pick<Postgres, "query">,
@@ -24,8 +25,8 @@ export async function namePersons(
        )
        SELECT DISTINCT ON (ids.person) ids.person, keys.user_key
        FROM ids JOIN user_numbers AS keys ON keys.project_id = $1 AND keys.user_number = ids.user_number
-       ORDER BY ids.person, starts_with(keys.user_key, 'u:') DESC, ids.user_number = ids.person DESC,
-                ids.user_number, keys.user_key`,
+       ORDER BY ids.person, starts_with(keys.user_key, 'u:') AND NOT keys.reserved DESC,
+                ids.user_number = ids.person DESC, keys.reserved, ids.user_number, keys.user_key`,
       [projectId, numbers.slice(start, start + numbersAtOnceMax)],
     );
     // Keys begin with u: or a:.

@@ -45,8 +45,8 @@ export const profileContract = Type.Object(
     aliases: Type.Array(Type.String(), {
       description: "The ids without the one that stands for the person.",
     }),
-    user_ids: Type.Array(Type.String()),
-    anonymous_ids: Type.Array(Type.String()),
+    user_ids: Type.Array(Type.String(), { description: "Those that events carried as `user_id`." }),
+    anonymous_ids: Type.Array(Type.String(), { description: "Those that events carried as `anonymous_id`." }),
     properties: Type.Record(Type.String(), Type.Unknown(), {
       description: `What events set, as it is now; at most ${userLimits.propertiesShownMax}, by name.`,
     }),

@@ -31,24 +31,34 @@ export async function personOfNumber(postgres: Queries, projectId: number, numbe
   return Number(rows[0]?.person_number ?? number);
 }
 
-/** Keys (u: and a:) of the person, the one that stands for it first: its user ids, its own number's before others. */
-export async function keysOfPerson(postgres: Queries, projectId: number, person: number): Promise<string[]> {
-  const { rows } = await postgres.query<{ user_key: string }>(
-    `SELECT keys.user_key FROM (
+/** A key (u: or a:) of a person; `seen`: an event carried it. */
+export interface PersonKey {
+  readonly key: string;
+  readonly seen: boolean;
+}
+
+/** Keys of the person, the one that stands for it first: its user ids, its own number's before others. */
+export async function keysOfPerson(
+  postgres: Queries,
+  projectId: number,
+  person: number,
+): Promise<PersonKey[]> {
+  const { rows } = await postgres.query<PersonKey>(
+    `SELECT keys.user_key AS key, NOT keys.reserved AS seen FROM (
        SELECT $2::bigint AS user_number
        UNION ALL
        SELECT user_number FROM user_persons
        WHERE project_id = $1 AND person_number = $2 AND user_number <> person_number) AS ids
      JOIN user_numbers AS keys ON keys.project_id = $1 AND keys.user_number = ids.user_number
-     ORDER BY starts_with(keys.user_key, 'u:') AND NOT keys.reserved DESC, starts_with(keys.user_key, 'u:') DESC,
-              ids.user_number = $2 DESC, ids.user_number, keys.user_key
+     ORDER BY starts_with(keys.user_key, 'u:') AND NOT keys.reserved DESC, ids.user_number = $2 DESC,
+              keys.reserved, ids.user_number, keys.user_key
      LIMIT $3`,
     [projectId, person, 2 * userLimits.idsShownMax],
   );
-  return rows.map((row) => row.user_key);
+  return rows;
 }
 
-export function idsOfKeys(keys: readonly string[]): PersonIds {
-  const ids = [...new Set(keys.map((key) => key.slice(2)))].slice(0, userLimits.idsShownMax);
+export function idsOfKeys(keys: readonly PersonKey[]): PersonIds {
+  const ids = [...new Set(keys.map(({ key }) => key.slice(2)))].slice(0, userLimits.idsShownMax);
   return { id: ids[0] ?? "", ids };
 }

@@ -35,13 +35,15 @@ export async function loadProfile(stores: Stores, projectId: number, id: string)
   ]);
   const shown = idsOfKeys(keys);
   const withPrefix = (prefix: string): string[] =>
-    keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(2));
-  const seen = new Set(shown.ids);
+    keys
+      .filter(({ key, seen }) => seen && key.startsWith(prefix))
+      .map(({ key }) => key.slice(2))
+      .slice(0, userLimits.idsShownMax);
   return {
     ...shown,
     aliases: shown.ids.slice(1),
-    user_ids: withPrefix("u:").filter((each) => seen.has(each)),
-    anonymous_ids: withPrefix("a:").filter((each) => seen.has(each)),
+    user_ids: withPrefix("u:"),
+    anonymous_ids: withPrefix("a:"),
     properties,
     ...activity,
     last_events: lastEvents,
