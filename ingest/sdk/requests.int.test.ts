@@ -104,7 +104,8 @@ test("PostHog's token: everywhere it may stand, with and without the last slash,
       "content-type": "application/x-www-form-urlencoded",
     }),
     await send("/engage", JSON.stringify({ token, distinct_id: "d1", uuid: "pk7", $set: { a: 1 } })),
-    await send("/e/?compression=gzip-js", new Uint8Array(gzipSync(capture("pk8"))), {
+    await send("/i/v0/ai/batch/", JSON.stringify({ api_key: token, batch: [bare("pk8")] })),
+    await send("/e/?compression=gzip-js", new Uint8Array(gzipSync(capture("pk9"))), {
       "content-type": "text/plain",
     }),
   ];
@@ -112,7 +113,7 @@ test("PostHog's token: everywhere it may stand, with and without the last slash,
   expect(await stored("pk")).toEqual(all.map((_, index) => `pk${index + 1}`));
   const engaged = (await readLog(edge.connection)).find(({ event_id }) => event_id === "pk7");
   expect(engaged).toMatchObject({ event: "$identify", properties: '{"$set":{"a":1}}' });
-  expect(await send("/e/?beacon=1", capture("pk9"))).toMatchObject({ status: 204, text: "" });
+  expect(await send("/e/?beacon=1", capture("beacon"))).toMatchObject({ status: 204, text: "" });
   expect(await send("/e/", JSON.stringify(bare("refused")))).toMatchObject({
     status: 401,
     code: "UNAUTHORIZED",

@@ -80,10 +80,13 @@ const status = Type.Object({ status: Type.Literal(1) }, { additionalProperties: 
 
 const capturePaths = ["/batch/", "/capture/", "/e/", "/i/v0/e/", "/track/", "/engage/"] as const;
 
+/** Where clients send events about language models. */
+const otherBatchPaths = ["/i/v0/ai/batch/", "/i/v0/ai/batch"] as const;
+
 const captureOperations = capturePaths.flatMap((path): Operation[] => {
   const shared = {
     path,
-    aliases: [withoutSlash(path)],
+    aliases: path === "/batch/" ? ["/batch", ...otherBatchPaths] : [withoutSlash(path)],
     cors: "mirrored",
     scope: "write",
     tag: "Ingestion",
