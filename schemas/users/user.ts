@@ -18,13 +18,11 @@ const ids = Type.Array(Type.String({ minLength: 1, maxLength: eventLimits.idLeng
 });
 
 export const mergeContract = Type.Object({ ids }, { $id: "UserMerge", additionalProperties: false });
-export type MergeRequest = Static<typeof mergeContract>;
 
 export const unmergeContract = Type.Object(
   { ids: Type.Optional(ids) },
   { $id: "UserUnmerge", additionalProperties: false },
 );
-export type UnmergeRequest = Static<typeof unmergeContract>;
 
 const idsShown = Type.Array(Type.String(), {
   description: `All ids of the person, the one that stands for it first; at most ${userLimits.idsShownMax}.`,
