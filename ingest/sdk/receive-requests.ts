@@ -1,6 +1,5 @@
 // The way of an SDK's request, whatever its format: body ▸ text ▸ JSON ▸ our events, then the same intake as for
 // POST /v1/events. The key may stand in the body, so it is looked up when the body is whole.
-import type { Logger } from "#ops/runtime/log.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
 import { resolveKey } from "../access/authorize.ts";
@@ -16,7 +15,6 @@ import { PayloadDecoder } from "./decode-payload.ts";
 export interface SdkOptions {
   readonly keys: KeyCache;
   readonly intake: Intake;
-  readonly log: Logger;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
   readonly bodyDeadlineMs: number;
