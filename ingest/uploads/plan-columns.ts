@@ -1,5 +1,5 @@
 // The header of a CSV file against what the mapping asks for.
-import type { UploadMapping } from "#schemas/uploads/mapping.ts";
+import { isStorable, type UploadMapping } from "#schemas/uploads/mapping.ts";
 import type { ErrorCode } from "#schemas/errors.ts";
 import { decideColumns, Refusal } from "./map-row.ts";
 import { uploadLimits } from "./upload-limits.ts";
@@ -42,6 +42,12 @@ export function planColumns(
     return new ColumnRefusal(
       "RECORD_TOO_LARGE",
       `The column \`${long.slice(0, 40)}…\` has a name longer than ${nameLengthMax} characters.`,
+    );
+  }
+  if (!columns.every(isStorable)) {
+    return new ColumnRefusal(
+      "INVALID_ENCODING",
+      "The header holds NUL characters: is this a text file, and its `charset` right?",
     );
   }
   const known = new Set<string>();

@@ -169,11 +169,12 @@ class Chunk {
     if (content instanceof Refusal) return content;
     const row = this.#map(content);
     if (row instanceof Refusal) return row;
-    const hasId = isObject(row) && row.event_id !== undefined && row.event_id !== null;
-    const sent = hasId || !isObject(row) ? row : { ...row, event_id: this.#idOf(row, rowNumber) };
     const event = this.#scratch;
-    const code = checkEvent(sent, this.#arrival, event);
+    const code = checkEvent(row, this.#arrival, event);
     if (code !== undefined) return new Refusal(code);
+    if (row.event_id === undefined || row.event_id === null) {
+      event.event_id = this.#idOf(event, row.timestamp !== undefined, rowNumber);
+    }
     // The upload's time decides what is in the future; the arrival is now, as everywhere.
     event.received_at = this.#now;
     const partition = partitionOf(event.project_id, userKeyOf(event), this.#input.partitions);
@@ -206,19 +207,18 @@ class Chunk {
   }
 
   /** The same row gets the same id when it is read again; with `dedupe=rows` also in another file. */
-  #idOf(row: MappedRow, rowNumber: number): string {
+  #idOf(event: LogEvent, hasTime: boolean, rowNumber: number): string {
     if (this.#occurrences === undefined) return `${this.#input.work.id}:${rowNumber}`;
-    const hash = hashContent(
-      [
-        row.event,
-        row.user_id,
-        row.anonymous_id,
-        row.session_id,
-        row.timestamp,
-        row.properties,
-        row.context,
-      ].map((part) => JSON.stringify(part) ?? ""),
-    );
+    const hash = hashContent([
+      event.event,
+      event.user_id,
+      event.anonymous_id,
+      event.session_id,
+      // Without a time of its own the row has the upload's.
+      hasTime ? String(event.timestamp) : "",
+      event.properties,
+      event.context,
+    ]);
     return `row:${hash.toString("hex")}:${this.#occurrences.count(hash)}`;
   }
 
@@ -234,8 +234,4 @@ class Chunk {
     // Copied: the writer's buffer is larger than the block, and all of it would cross to the other thread.
     this.#blocks.push({ partition, payload: writer.finish().slice(), events: writer.count });
   }
-}
-
-function isObject(value: unknown): value is MappedRow {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

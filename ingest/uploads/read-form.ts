@@ -49,8 +49,7 @@ export async function readForm(
       fail(malformed("The form holds more than one file."));
       return;
     }
-    const name =
-      typeof fileName === "string" && fileName !== "" ? fileName.slice(0, fileNameLengthMax) : null;
+    const name = cleanName(fileName);
     file = content;
     taken = takeFile({ fileName: name, content: content as AsyncIterable<Buffer> });
     taken.catch((error: unknown) => {
@@ -97,6 +96,13 @@ function createForm(contentType: string) {
   } catch (error) {
     throw malformed(undefined, error);
   }
+}
+
+/** Null when there is none that could be shown. */
+function cleanName(fileName: unknown): string | null {
+  if (typeof fileName !== "string") return null;
+  const name = fileName.slice(0, fileNameLengthMax).toWellFormed().replaceAll("\0", "");
+  return name === "" ? null : name;
 }
 
 /** The part `mapping` is a JSON object of parameters; other fields are parameters themselves. */

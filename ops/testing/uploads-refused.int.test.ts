@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testKeys } from "#ingest/testing/start-edge.ts";
+import { createRandom } from "../e2e/senders.ts";
 import { mebibyte, startUploadBed, type UploadBed, type UploadBody } from "./upload-bed.ts";
 
 let bed: UploadBed;
@@ -67,6 +68,17 @@ describe("files that are refused", () => {
     { name: "10,000 columns", body: `user_id,${wide}\n`, expected: [400, "TOO_MANY_COLUMNS"] },
     { name: "nothing", body: "", expected: [400, "EMPTY_BODY"] },
     { name: "white space", body: "\n\n", expected: [400, "EMPTY_BODY"] },
+    {
+      name: "a file of NULs",
+      body: Buffer.alloc(50),
+      expected: [400, "INVALID_ENCODING"],
+    },
+    {
+      name: "a column name that no store takes",
+      parameters: { user_column: "a\0b" },
+      body: "a\n1\n",
+      expected: [400, "INVALID_PARAMETER", "user_column"],
+    },
     {
       name: "damaged gzip",
       body: gzipSync("user_id\nu1\n".repeat(1000)).subarray(0, 40),
@@ -159,6 +171,61 @@ describe("files that are refused", () => {
     });
     expect(await bed.eventsNamed("cut")).toHaveLength(2);
   });
+
+  test(
+    "damaged bytes of every kind: a code or rows that add up, never an answer of 500",
+    { timeout: 60_000 },
+    async () => {
+      const seed = Date.now() % 1_000_000;
+      const random = createRandom(seed);
+      const originals: {
+        parameters: Record<string, string>;
+        body: Buffer;
+        headers?: Record<string, string>;
+      }[] = [
+        { parameters: { format: "csv" }, body: Buffer.from('user_id,a\r\nu1,"x\ny"\r\nu2,é\r\n') },
+        { parameters: { format: "csv" }, body: gzipSync("user_id;a\nu1;1\n") },
+        {
+          parameters: { format: "csv", charset: "utf-16" },
+          body: Buffer.from("\ufeffuser_id,a\nu1,1\n", "utf16le"),
+        },
+        {
+          parameters: { format: "ndjson" },
+          body: Buffer.from('{"user_id":"u1","a":[1,{"b":"é"}]}\n{"user_id":2}\n'),
+        },
+        {
+          parameters: { format: "json", dedupe: "rows" },
+          body: Buffer.from('[{"user_id":"u1","a":"\\ud83d\\u0000"},{"user_id":"u2"}]'),
+        },
+        {
+          parameters: { format: "csv" },
+          body: Buffer.from(
+            '--x\r\ncontent-disposition: form-data; name="f"; filename="a.csv"\r\n\r\nuser_id\nu1\n\r\n--x--\r\n',
+          ),
+          headers: { "content-type": "multipart/form-data; boundary=x" },
+        },
+      ];
+      for (let round = 0; round < 120; round += 1) {
+        const original = originals[round % originals.length] as (typeof originals)[number];
+        const body = Buffer.from(original.body);
+        const damages = 1 + Math.floor(random() * 4);
+        for (let each = 0; each < damages; each += 1)
+          body[Math.floor(random() * body.length)] = Math.floor(random() * 256);
+        const cut = random() < 0.3 ? body.subarray(0, Math.floor(random() * body.length)) : body;
+        const reply = await bed.send({ event: "damaged", ...original.parameters }, cut, original.headers);
+        const what = `seed ${seed}, round ${round}: ${cut.toString("base64")}`;
+        expect(reply.status, what).toBeLessThan(500);
+        if (reply.status !== 202) {
+          expect(reply.body.error.code, what).not.toBe("");
+          continue;
+        }
+        const upload = await bed.finish(reply);
+        expect(upload.rows, what).toBe(upload.accepted + upload.rejected);
+        expect(upload.failure?.code, what).not.toBe("INTERNAL");
+      }
+      await expectNothingLeft();
+    },
+  );
 
   test("other projects see nothing of it", async () => {
     const { body } = await bed.send({ format: "csv", event: "own" }, "user_id\nu1\n");

@@ -143,6 +143,20 @@ describe("files that are taken", () => {
       },
     },
     {
+      name: "NDJSON nested deeper than any stack",
+      parameters: { format: "ndjson", event: "", dedupe: "rows" },
+      body: `{"event":"NAME","user_id":"u1","properties":{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}}\n{"event":"NAME","user_id":"u2"}\n[1]\nnull\n`,
+      expected: {
+        users: ["u2"],
+        properties: [{}],
+        errors: [
+          [1, "EVENT_TOO_DEEP"],
+          [3, "EVENT_NOT_AN_OBJECT"],
+          [4, "EVENT_NOT_AN_OBJECT"],
+        ],
+      },
+    },
+    {
       name: "NDJSON of flat rows",
       parameters: { format: "ndjson", user_column: "uid" },
       body: '{"uid":17,"a":"01","b":null,"c":{"d":[1]}}\n',

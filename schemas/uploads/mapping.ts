@@ -100,8 +100,13 @@ export function parseMapping(given: ReadonlyMap<string, unknown>, format: Upload
   return mapping as UploadMapping;
 }
 
+/** No NUL and no half of a surrogate pair, which no store takes. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
 function parseText(name: Name, value: unknown): string {
-  if (typeof value !== "string" || value === "" || value.length > textLengthMax) {
+  if (typeof value !== "string" || value === "" || value.length > textLengthMax || !isStorable(value)) {
     throw parameterError(name, `\`${name}\` must be a text of 1 to ${textLengthMax} characters, given once.`);
   }
   return value;

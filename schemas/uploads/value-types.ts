@@ -17,6 +17,8 @@ export function parseTypes(value: unknown): Readonly<Record<string, ValueType>> 
   if (entries.length > columnsMax) throw refuse(`\`types\` names more than ${columnsMax} columns.`);
   const types: [string, ValueType][] = entries.map(([column, type]) => {
     const known = valueTypes.find((each) => each === type);
+    if (column.includes("\0") || !column.isWellFormed())
+      throw refuse("`types` names a column that no file has.");
     if (known === undefined) {
       throw refuse(
         `\`types\` gives the column \`${column.slice(0, 100)}\` a type that is none of ${valueTypes.join(", ")}.`,
