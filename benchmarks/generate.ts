@@ -17,6 +17,7 @@ import { openStores } from "./generate/open-stores.ts";
 import { dayMs, planLimits } from "./generate/plan.ts";
 import { createProgress } from "./generate/progress.ts";
 import { allEvents, generate, writeEvents, type RunResult } from "./generate/run.ts";
+import { templateRows } from "./generate/template-sql.ts";
 import { countTakenRanges } from "./generate/users.ts";
 import { writeResult } from "./harness/write-result.ts";
 
@@ -89,14 +90,27 @@ async function fill(config: Config): Promise<void> {
     }
     const users = createProgress("users", wanted.users);
     const events = createProgress("events", wanted.events);
+    const pace = createPace();
     const { projectId, retentionDays } = project;
     const partitions = await countPartitions(stores.postgres, config.partitions);
     const result = await generate(
       stores,
       { ...wanted, projectId, retentionDays, run },
-      { partitions, report: { users, events } },
+      {
+        partitions,
+        report: {
+          users,
+          events(done) {
+            events(done);
+            pace.mark(done);
+          },
+        },
+      },
     );
-    const bareRowsPerSecond = values.bare ? await measureBare(stores.clickhouse, result) : undefined;
+    const rates = {
+      chunks: pace.rowsPerSecond(),
+      bareChunks: values.bare ? await measureBare(stores.clickhouse, result) : undefined,
+    };
     const sizes = await measureDisk(stores.clickhouse);
     const file: KnownAnswersFile = {
       at: new Date().toISOString(),
@@ -109,7 +123,7 @@ async function fill(config: Config): Promise<void> {
     for (const { name, expected } of result.answers)
       console.log(`${name.padEnd(44)} ${JSON.stringify(expected)}`);
     if (project.readKey !== undefined) console.log(`\nread key of ${values.project}: ${project.readKey}`);
-    const figures = describe(result, sizes, bareRowsPerSecond);
+    const figures = describe(result, sizes, rates);
     console.log(`\n${figures.table}\n\nknown answers: ${answersPath(config)}`);
     if (values.write) await writeResult({ name: "generate", options: wanted, ...figures });
   } finally {
@@ -117,26 +131,38 @@ async function fill(config: Config): Promise<void> {
   }
 }
 
-/** The same events once more, at most two million, into a table without views. */
+/** The same events once more, at most four chunks, into a table without views. */
 async function measureBare(
   clickhouse: Parameters<typeof writeEvents>[0],
   result: RunResult,
-): Promise<number> {
-  const events = Math.min(result.plan.events, 2_000_000);
+): Promise<number | undefined> {
+  const events = Math.min(result.plan.events, 4 * templateRows);
   const users = Math.min(result.plan.users, Math.floor(events / 20));
-  let seconds = 0;
+  const pace = createPace();
   await withBareTable(clickhouse, async (table) => {
-    const startedMs = performance.now();
-    await writeEvents(clickhouse, { ...result.plan, events, users }, table, { events: () => undefined });
-    seconds = (performance.now() - startedMs) / 1000;
+    await writeEvents(clickhouse, { ...result.plan, events, users }, table, { events: pace.mark });
   });
-  return Math.round(events / seconds);
+  return pace.rowsPerSecond();
+}
+
+/** The rate of whole chunks alone: what is planted, and the template, cost the same for any number of events. */
+function createPace(): { mark: (done: number) => void; rowsPerSecond: () => number | undefined } {
+  const marks: { done: number; atMs: number }[] = [];
+  return {
+    mark: (done) => void marks.push({ done, atMs: performance.now() }),
+    rowsPerSecond() {
+      const chunks = marks.filter(({ done }, index) => done - (marks[index - 1]?.done ?? 0) === templateRows);
+      const [first, last] = [chunks[0], chunks.at(-1)];
+      if (first === undefined || last === undefined || first === last) return undefined;
+      return Math.round(((last.done - first.done) / (last.atMs - first.atMs)) * 1000);
+    },
+  };
 }
 
 function describe(
   result: RunResult,
   sizes: readonly TableSize[],
-  bareRowsPerSecond: number | undefined,
+  rates: { chunks: number | undefined; bareChunks: number | undefined },
 ): { result: object; table: string } {
   const { events, users } = result.plan;
   const rowsPerSecond = Math.round(events / result.eventsSeconds);
@@ -147,16 +173,15 @@ function describe(
   return {
     result: {
       rowsPerSecond,
-      bareRowsPerSecond,
+      chunkRowsPerSecond: rates.chunks,
+      bareChunkRowsPerSecond: rates.bareChunks,
       usersSeconds: result.usersSeconds,
       eventsSeconds: result.eventsSeconds,
       sizes,
     },
     table: [
-      `${events.toLocaleString("en")} events in ${result.eventsSeconds.toFixed(1)} s: ${rowsPerSecond.toLocaleString("en")} rows/s, all views included` +
-        (bareRowsPerSecond === undefined
-          ? "."
-          : `; into a table without views ${bareRowsPerSecond.toLocaleString("en")} rows/s.`),
+      `${events.toLocaleString("en")} events in ${result.eventsSeconds.toFixed(1)} s: ${rowsPerSecond.toLocaleString("en")} rows/s, all views included.`,
+      `Chunks alone: ${rate(rates.chunks)}; into a table without views: ${rate(rates.bareChunks)}.`,
       `${users.toLocaleString("en")} users with numbers and properties in ${result.usersSeconds.toFixed(1)} s.`,
       "",
       "| table | rows | MiB on disk | bytes an event | parts |",
@@ -164,6 +189,10 @@ function describe(
       ...rows,
     ].join("\n"),
   };
+}
+
+function rate(rowsPerSecond: number | undefined): string {
+  return rowsPerSecond === undefined ? "not measured" : `${rowsPerSecond.toLocaleString("en")} rows/s`;
 }
 
 async function check(config: Config): Promise<void> {
