@@ -8,8 +8,8 @@ export const uploadLimits = {
   /** Rows of one chunk: what is published together, and read again after a crash. */
   chunkRowsMax: 10_000,
   chunkRowsMin: 100,
-  /** Text of one chunk's rejected rows; gzipped it is one message to the service that keeps it. */
-  chunkRejectsMax: 512 * 1024,
+  /** Characters of one chunk's rejected rows: even if they do not compress, they fit into one message of 1 MiB. */
+  chunkRejectsMax: 192 * 1024,
   /** Rows too large in one chunk: each may cost a scan of `recordBytesMax`. */
   chunkLargeRecordsMax: 100,
   /** Rows that `dedupe=rows` tells apart: about 17 bytes of memory each. */
@@ -19,14 +19,17 @@ export const uploadLimits = {
   receivingMax: 8,
   waitingMax: 100,
   processingMax: 2,
-  /** Without a byte for so long, or not whole after so long, a body is given up. */
-  bodyIdleMsMax: 30_000,
+  /**
+   * Without a byte for so long, or not whole after so long, a body is given up with a code. The server library ends
+   * a silent connection without one after 10 s.
+   */
+  bodyIdleMsMax: 8_000,
   bodyMsMax: 3_600_000,
   /** Left on disk for the stores, whatever is uploaded. */
   diskFreeBytesMin: 256 * 1024 * 1024,
   /** Heap of a pool thread in MiB; a thread that needs more is ended, and its upload fails. */
   threadHeapMiB: 96,
-  /** Of it for short-lived objects; the default of 48 MiB made a chunk no faster. */
+  /** Of it for short-lived objects, instead of the default of 48: the edge stays within 150 MB of its idle size. */
   threadYoungMiB: 16,
   /** A pool thread without work is ended. */
   threadIdleMs: 5_000,

@@ -38,7 +38,8 @@ export interface UploadBed {
   rejects(id: string): Promise<string[]>;
   /** Events of the log with this name, in the order of their ids. */
   eventsNamed(name: string): Promise<LogEvent[]>;
-  countRecords(): Promise<number>;
+  /** Records of uploads that are being received. */
+  countReceiving(): Promise<number>;
   /** Names of the files that are kept. */
   listFiles(): Promise<string[]>;
   close(): Promise<void>;
@@ -95,8 +96,10 @@ export async function startUploadBed(): Promise<UploadBed> {
       const events = (await readLog(edge.connection)).filter(({ event }) => event === name);
       return events.toSorted((a, b) => a.event_id.localeCompare(b.event_id, "en", { numeric: true }));
     },
-    async countRecords() {
-      const { rows } = await postgres.query<{ count: string }>("SELECT count(*) FROM uploads");
+    async countReceiving() {
+      const { rows } = await postgres.query<{ count: string }>(
+        "SELECT count(*) FROM uploads WHERE state = 'receiving'",
+      );
       return Number(rows[0]?.count);
     },
     listFiles: async () => readdir(join(dataDir, "uploads")).catch(() => []),
