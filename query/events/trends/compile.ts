@@ -7,6 +7,7 @@ import { personsOfSql, personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable, type EventTable } from "../../sql/scope.ts";
+import { valueRankSql } from "../../sql/value-rank.ts";
 import { valueTextSql, type ValueSource } from "../../sql/value-text.ts";
 import type { Statement } from "../../store/run-statement.ts";
 import { bucketSql, rangeSql } from "../bucket-sql.ts";
@@ -14,9 +15,6 @@ import { eventConditions } from "../event-conditions.ts";
 import type { Slice } from "../plan-slices.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
 import type { Period, TrendSeries } from "./request.ts";
-
-/** Rank of every value beyond the limit. Ranks of the others count from 1. */
-export const otherRank = 0;
 
 /** Into which lines rows are put; ranks count them from 1. */
 export type LineSource =
@@ -111,26 +109,11 @@ function countsSql(slice: Slice, users: boolean, people: People): string {
 function rankSql(source: LineSource, context: SqlContext): string {
   return "cohorts" in source
     ? cohortRanksSql(source.cohorts, context)
-    : valueRankSql(source.values, source.top, context);
+    : valueRankSql(valueTextSql(source.values, context), source.top, context);
 }
 
 /** A row comes once for each cohort of its person, and not at all for nobody's. */
 function cohortRanksSql(cohorts: readonly string[], context: SqlContext): string {
   const ranks = cohorts.map((id, index) => `if(${isMemberSql(id, context)}, ${index + 1}, 0)`);
   return `arrayJoin(arrayFilter(each -> each > 0, CAST([${ranks.join(", ")}], 'Array(UInt16)')))`;
-}
-
-function valueRankSql(source: ValueSource, top: readonly (string | null)[], context: SqlContext): string {
-  const { parameters } = context;
-  const text = valueTextSql(source, context);
-  const named = top.flatMap((value, index) => (value === null ? [] : [{ value, rank: index + 1 }]));
-  const noneRank = top.indexOf(null) + 1 || otherRank;
-  const values = named.map((each) => each.value);
-  const ranks = named.map((each) => each.rank);
-  const known =
-    named.length === 0
-      ? `toUInt16(${otherRank})`
-      : `transform(assumeNotNull(${text}), ${parameters.bind("Array(String)", values)}, ` +
-        `${parameters.bind("Array(UInt16)", ranks)}, toUInt16(${otherRank}))`;
-  return `if(isNull(${text}), toUInt16(${noneRank}), ${known})`;
 }

@@ -2,7 +2,7 @@
 import { breakdownNone, breakdownOther, type TrendsAnswerSeries } from "#schemas/query/trends.ts";
 import { bucketIndexes } from "../bucket-sql.ts";
 import { isZeroWhenEmpty } from "./aggregate-sql.ts";
-import { otherRank } from "./compile.ts";
+import { otherRank } from "../../sql/value-rank.ts";
 import { evaluateFormula } from "./formula.ts";
 import type { Period, TrendSeries, TrendsRequest } from "./request.ts";
 
