@@ -40,9 +40,8 @@ const batchRows = 300;
 /** Sent while one of the two shards is dead. */
 const batchOfTheKill = 3;
 
-const userNumbersMigration = new URL(
-  "../../schemas/migrations/postgres/0003-user-numbers.sql",
-  import.meta.url,
+const userMigrations = ["0003-user-numbers.sql", "0004-persons.sql"].map(
+  (file) => new URL(`../../schemas/migrations/postgres/${file}`, import.meta.url),
 );
 
 const random = createRandomTrends(seed);
@@ -312,7 +311,7 @@ async function createUserNumbers(serverUrl: string): Promise<string> {
     }
   };
   await run(serverUrl, `CREATE DATABASE ${url.pathname.slice(1)}`);
-  await run(url.href, await readFile(userNumbersMigration, "utf8"));
+  for (const file of userMigrations) await run(url.href, await readFile(file, "utf8"));
   return url.href;
 }
 
