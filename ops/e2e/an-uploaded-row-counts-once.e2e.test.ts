@@ -14,7 +14,6 @@ import { createRandom } from "./senders.ts";
 const doneMsMax = 150_000;
 const range = { from: "2010-01-01", to: "2012-12-31", interval: "month" };
 const kills = 6;
-const fileBytes = 104_000_000;
 
 let installation: Installation;
 beforeAll(async () => {
@@ -167,42 +166,6 @@ describe("rows without ids", () => {
       })
       .toEqual([]);
   });
-});
-
-/** Of the edge: now, and the most it ever was. */
-function readMemory(): { rssMb: number; peakMb: number } {
-  const edge = installation.processes().find(({ command }) => command.includes("millrace.ts ingest"));
-  const status = readFileSync(`/proc/${edge?.pid ?? 0}/status`, "utf8");
-  const read = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
-  return { rssMb: read("VmRSS"), peakMb: read("VmHWM") };
-}
-
-it("a file of 100 MB takes less than 150 MB of the edge's memory", { timeout: 200_000 }, async () => {
-  // A fresh process, as it is without uploads.
-  kill(installation.processes().find(({ command }) => command.includes("millrace.ts ingest"))?.pid ?? 0);
-  await sleep(500);
-  await installation.ready();
-  await sleep(2_000);
-  const idle = readMemory();
-  const text = "x".repeat(400);
-  const lines = ["user_id,timestamp,n,text"];
-  for (let row = 0, bytes = 0; bytes < fileBytes; row += 1) {
-    const line = `user-${row % 1_000},2010-05-0${1 + (row % 9)},${row},${text}`;
-    bytes += line.length + 1;
-    lines.push(line);
-  }
-  const body = lines.join("\n");
-  const id = await upload({ format: "csv", event: "large", dedupe: "rows" }, body);
-  expect(await waitUntilFinished(id)).toMatchObject({
-    state: "done",
-    accepted: lines.length - 1,
-    rejected: 0,
-  });
-  const { peakMb } = readMemory();
-  console.info(
-    `idle ${Math.round(idle.rssMb)} MB, at most ${Math.round(peakMb)} MB, for ${body.length} bytes`,
-  );
-  expect(peakMb - idle.rssMb).toBeLessThan(150);
 });
 
 if (!onlineRetailPresent) console.info(`skipped: ${onlineRetailFile} is not there`);
