@@ -1,5 +1,5 @@
 // For tests: random events of two projects as the batches that workers store.
-import type { ReferenceEvent } from "#query/events/naive-reference.ts";
+import type { ReferenceEvent } from "#query/testing/naive-reference.ts";
 import type { RandomTrends } from "#query/testing/random-trends.ts";
 import { EventsBlock } from "#workers/events/native/events-block.ts";
 

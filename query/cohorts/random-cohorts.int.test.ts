@@ -8,11 +8,11 @@ import { createRandomWorld, type World } from "../testing/random-world.ts";
 import { storeWorld } from "../testing/store-world.ts";
 import { createTestDatabase, type TestDatabase } from "../testing/test-database.ts";
 import { compileDefinition } from "./compile-definition.ts";
-import { expectedMembers, randomDefinition, type TestDefinition } from "./naive-cohort.ts";
+import { expectedMembers, randomDefinition, type TestDefinition } from "../testing/cohort-reference.ts";
 import { readDefinition } from "./read-definition.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 200);
+const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 100);
 const worlds = 4;
 
 let database: TestDatabase;

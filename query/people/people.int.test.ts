@@ -12,7 +12,7 @@ import { runStatement, type Store } from "../store/run-statement.ts";
 import { createRandomWorld } from "../testing/random-world.ts";
 import { storeWorld } from "../testing/store-world.ts";
 import { createTestDatabase, type TestDatabase } from "../testing/test-database.ts";
-import { textOf } from "../events/naive-reference.ts";
+import { textOf } from "../testing/naive-reference.ts";
 import { personsOfSql, personSql } from "./person-sql.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));

@@ -6,7 +6,7 @@ import type { LifecycleQuery } from "#schemas/query/lifecycle.ts";
 import type { RetentionQuery, RetentionRow } from "#schemas/query/retention.ts";
 import type { StickinessQuery } from "#schemas/query/stickiness.ts";
 import { breakdownNone, breakdownOther } from "#schemas/query/trends.ts";
-import { intervalStart, textOf, valueOf, type ReferenceEvent } from "../events/naive-reference.ts";
+import { intervalStart, textOf, valueOf, type ReferenceEvent } from "./naive-reference.ts";
 import type { Interval, WeekStart } from "../time/calendar.ts";
 
 /** What the reference looks at; `user` of its events is the person. */

@@ -1,7 +1,7 @@
 // For tests: what paths mean, written as plainly as possible over arrays of events.
 import type { Filter } from "#schemas/query/filter.ts";
 import type { PathEdge, PathNode } from "#schemas/query/paths.ts";
-import type { ReferenceEvent } from "../events/naive-reference.ts";
+import type { ReferenceEvent } from "./naive-reference.ts";
 import type { PathsRequest } from "../events/paths/request.ts";
 import type { PathGraph } from "../events/paths/shape.ts";
 

@@ -3,7 +3,7 @@
 // that need quoting.
 import { filterOperators, type Filter, type FilterScalar } from "#schemas/query/filter.ts";
 import { trendMaths, type TrendsQuery } from "#schemas/query/trends.ts";
-import type { ReferenceEvent } from "../events/naive-reference.ts";
+import type { ReferenceEvent } from "./naive-reference.ts";
 
 const hourMs = 3_600_000;
 

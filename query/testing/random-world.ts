@@ -3,7 +3,7 @@
 // arrive late, joins that were undone, values that were set twice, changes of the clock within the range.
 import type { Filter, FilterScalar, PropertyFilter } from "#schemas/query/filter.ts";
 import { filterOperators } from "#schemas/query/filter.ts";
-import { matchesProperty, valueOf, type ReferenceEvent } from "../events/naive-reference.ts";
+import { matchesProperty, valueOf, type ReferenceEvent } from "./naive-reference.ts";
 import type { People } from "../people/people.ts";
 import { RandomSource } from "./random-source.ts";
 

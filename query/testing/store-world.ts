@@ -1,6 +1,6 @@
 // For integration tests: puts a random world into the tables as the workers would have, beside a neighbour project
 // with the same events, whose rows must never show.
-import type { ReferenceEvent } from "../events/naive-reference.ts";
+import type { ReferenceEvent } from "./naive-reference.ts";
 import type { World, WorldUserProperty } from "./random-world.ts";
 import { storeTime, type TestDatabase } from "./test-database.ts";
 

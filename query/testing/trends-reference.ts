@@ -1,7 +1,7 @@
 // For tests: what trends mean, written as plainly as possible over arrays of events.
 import type { Filter } from "#schemas/query/filter.ts";
 import { breakdownNone, breakdownOther, type TrendsQuery } from "#schemas/query/trends.ts";
-import { aggregate, intervalStart, textOf, type ReferenceEvent } from "../events/naive-reference.ts";
+import { aggregate, intervalStart, textOf, type ReferenceEvent } from "./naive-reference.ts";
 import type { Period, TrendSeries, TrendsRequest } from "../events/trends/request.ts";
 import type { Line } from "../events/trends/shape.ts";
 import type { ValueSource } from "../sql/value-text.ts";

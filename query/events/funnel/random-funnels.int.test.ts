@@ -18,7 +18,7 @@ import {
 import { createRandomWorld, worldEvents, worldZones, type World } from "../../testing/random-world.ts";
 import { storeWorld } from "../../testing/store-world.ts";
 import { createTestDatabase, type TestDatabase } from "../../testing/test-database.ts";
-import { intervalStart, textOf, valueOf, type ReferenceEvent } from "../naive-reference.ts";
+import { intervalStart, textOf, valueOf, type ReferenceEvent } from "../../testing/naive-reference.ts";
 import { answerFunnel } from "./answer.ts";
 import { noneValue } from "./compile.ts";
 import { listPersons } from "./funnel-users.ts";

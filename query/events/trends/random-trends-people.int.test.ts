@@ -11,7 +11,7 @@ import { createRandomWorld, worldEvents, worldZones, type World } from "../../te
 import { storeWorld } from "../../testing/store-world.ts";
 import { createTestDatabase, type TestDatabase } from "../../testing/test-database.ts";
 import { expectedTrends, type ReferenceData } from "../../testing/trends-reference.ts";
-import { valueOf } from "../naive-reference.ts";
+import { valueOf } from "../../testing/naive-reference.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { answerTrends } from "./answer.ts";
 import { planSeries } from "./plan.ts";

@@ -10,7 +10,7 @@ import { createQueryMetrics } from "../../metrics.ts";
 import type { ValueSource } from "../../sql/value-text.ts";
 import { expectTrends } from "../../testing/compare-trends.ts";
 import { expectedTrends } from "../../testing/trends-reference.ts";
-import { matches, valueOf, type ReferenceEvent } from "../naive-reference.ts";
+import { matches, valueOf, type ReferenceEvent } from "../../testing/naive-reference.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { answerTrends } from "./answer.ts";
 import { readTrendsRequest } from "./request.ts";

@@ -5,7 +5,7 @@ CREATE TABLE cohorts (
   project_id          integer NOT NULL REFERENCES projects (id),
   name                text NOT NULL,
   -- Null: static, the members are those of cohort_ids.
-  definition          jsonb,
+  definition          json,
   created_at          timestamptz NOT NULL DEFAULT now(),
   deleted_at          timestamptz,
   -- Grows with every refresh that begins; the store keeps the members of the highest one.

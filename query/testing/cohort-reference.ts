@@ -1,7 +1,7 @@
 // For tests: what a cohort's definition means, as plainly as possible over the arrays of a random world.
 import type { Filter, PropertyFilter } from "#schemas/query/filter.ts";
-import { matchesProperty, type ReferenceEvent } from "../events/naive-reference.ts";
-import { worldEvents, worldFromMs, type World } from "../testing/random-world.ts";
+import { matchesProperty, type ReferenceEvent } from "./naive-reference.ts";
+import { worldEvents, worldFromMs, type World } from "./random-world.ts";
 
 const dayMs = 86_400_000;
 
