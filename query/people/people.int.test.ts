@@ -42,7 +42,7 @@ it(
     let matched = 0;
     let joined = 0;
     for (let at = 0; at < worlds; at += 1) {
-      const world = createRandomWorld(seed + at, { events: 600 });
+      const world = createRandomWorld(seed + at, { events: 600, joined: at === 0 });
       const projectId = 10 + at * 2;
       await storeWorld(database, projectId, world);
       joined += world.persons.size;

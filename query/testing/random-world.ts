@@ -52,13 +52,15 @@ export interface World {
 export interface WorldOptions {
   readonly users?: number;
   readonly events?: number;
+  /** True: ids are joined in any case; otherwise in most worlds. */
+  readonly joined?: boolean;
 }
 
 export function createRandomWorld(seed: number, options: WorldOptions = {}): World {
   const random = new RandomSource(seed);
   const users = options.users ?? 40;
   const events = random.times(options.events ?? 1500, () => randomEvent(random, users));
-  const persons = randomPersons(random, users);
+  const persons = randomPersons(random, users, options.joined === true);
   const personOf = (user: number): number => persons.get(user) ?? user;
   const userProperties = randomUserProperties(random, users);
   const cohorts = new Map(
@@ -119,10 +121,10 @@ function randomInstant(random: RandomSource): number {
   return Math.floor(at / grid) * grid;
 }
 
-function randomPersons(random: RandomSource, users: number): Map<number, number> {
+function randomPersons(random: RandomSource, users: number, joined: boolean): Map<number, number> {
   const persons = new Map<number, number>();
-  if (random.chance(0.3)) return persons;
-  for (let count = random.below(users / 3); count > 0; count -= 1) {
+  if (random.chance(0.3) && !joined) return persons;
+  for (let count = (joined ? 3 : 0) + random.below(users / 3); count > 0; count -= 1) {
     const into = random.below(users);
     const user = random.below(users);
     // Persons stand for themselves: a map of maps would be no map of persons.
