@@ -376,6 +376,21 @@ describe("a refresh that goes wrong", () => {
     expect(await refreshed(id)).toMatchObject({ state: "ready", refresh_failures: 0, refresh_error: null });
   });
 
+  it("leaves no size behind that is not of the stored members", async () => {
+    const rule = await create({ name: "rule", definition: { did: { event: "buy" } } });
+    const ids = await create({ name: "ids", ids: ["u1", "u2"] });
+    const unsettled = {
+      "failed after it had written": "refresh_failures = 1",
+      "given back after it had written": "generation = generation + 1",
+    };
+    for (const [what, change] of Object.entries(unsettled)) {
+      for (const { id, size } of [rule, ids]) {
+        await bed.postgres.query(`UPDATE cohorts SET size = 99, ${change} WHERE public_id = $1`, [id]);
+        expect((await refreshed(id)).size, what).toBe(size);
+      }
+    }
+  });
+
   it("is taken over when it does not end, and what it still writes does not count", async () => {
     const { id } = await create({ name: "stuck", definition: { did: { event: "buy" } } });
     const change = (set: string): Promise<unknown> =>

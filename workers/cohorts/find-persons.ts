@@ -6,7 +6,7 @@ const idsPerPage = 50_000;
 
 /**
  * `ids` is a table with the column user_id. Two rows an id, so that the join is one of equal values: with
- * `= ANY (ARRAY[…])` instead, 100,000 ids among 100,000 users took minutes, with this 0.3 s.
+ * `= ANY (ARRAY[…])` instead, 100,000 ids among 100,000 users took more than 20 s, with this less than 2 s.
  */
 const keysOf = (ids: string): string => `${ids} AS ids
   CROSS JOIN LATERAL (VALUES ('u:' || ids.user_id), ('a:' || ids.user_id)) AS wanted (user_key)

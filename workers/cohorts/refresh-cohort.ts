@@ -56,8 +56,8 @@ async function refreshBehavioural(
   const statement = await compileDefinition(stores.connection, claim.projectId, claim.definition, {
     requestId,
   });
-  await writeSelected(stores.clickhouse, claim, statement, signal);
-  const size = await readSize(stores.clickhouse, claim, signal);
+  const written = await writeSelected(stores.clickhouse, claim, statement, signal);
+  const size = written || claim.size === null ? await readSize(stores.clickhouse, claim, signal) : claim.size;
   return { asOfMs: statement.asOfMs, size, personsDigest: null };
 }
 

@@ -25,6 +25,7 @@ export interface Claim {
   /** Null: static. */
   readonly definition: unknown;
   readonly generation: number;
+  /** Of the set that is stored; null when a refresh since may have written another one. */
   readonly personsDigest: string | null;
   readonly size: number | null;
 }
@@ -53,6 +54,7 @@ export class RefreshLedger {
       generation: string;
       persons_digest: string | null;
       size: string | null;
+      settled: boolean;
     }>(
       `WITH due AS (
          SELECT id, refreshing_until > '-infinity' AS stuck FROM cohorts
@@ -65,7 +67,8 @@ export class RefreshLedger {
            refresh_failures = refresh_failures + stuck::int,
            refresh_error = CASE WHEN stuck THEN $2 ELSE refresh_error END
        FROM due WHERE cohorts.id = due.id
-       RETURNING cohorts.id, project_id, definition, generation, persons_digest, size`,
+       RETURNING cohorts.id, project_id, definition, generation, persons_digest, size,
+                 ended_generation = generation - 1 AND refresh_failures = 0 AS settled`,
       [leaseSeconds, stuckError],
     );
     const row = rows[0];
@@ -75,8 +78,8 @@ export class RefreshLedger {
       projectId: row.project_id,
       definition: row.definition,
       generation: Number(row.generation),
-      personsDigest: row.persons_digest,
-      size: row.size === null ? null : Number(row.size),
+      personsDigest: row.settled ? row.persons_digest : null,
+      size: row.size === null || !row.settled ? null : Number(row.size),
     };
   }
 

@@ -31,20 +31,24 @@ function parametersOf({ projectId, cohortId, generation }: Member): Record<strin
   return { project_id: projectId, cohort_id: cohortId, generation };
 }
 
-/** `sql` answers one row with one column `users`; its parameters may not be named as ours. */
+/**
+ * `sql` answers one row with one column `users`; its parameters may not be named as ours. False: the set is the stored
+ * one, nothing was written.
+ */
 export async function writeSelected(
   clickhouse: ClickHouse,
   member: Member,
   statement: { readonly sql: string; readonly parameters: Readonly<Record<string, unknown>> },
   signal: AbortSignal,
-): Promise<void> {
-  await clickhouse.command({
+): Promise<boolean> {
+  const { summary } = await clickhouse.command({
     query: `INSERT INTO cohort_members ${columns} SELECT ${keys}, users FROM (${statement.sql}) WHERE ${changed}`,
     query_params: { ...statement.parameters, ...parametersOf(member) },
     use_multipart_params_auto: true,
     clickhouse_settings: settings,
     abort_signal: signal,
   });
+  return summary?.written_rows !== "0";
 }
 
 /** `pages` are numbers of persons, in any order. */
