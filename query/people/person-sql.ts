@@ -1,6 +1,6 @@
 // The person behind a user number as SQL. Rows keep the number of the id they came with; ids that were joined are
 // mapped while a query reads. The map is a scalar subquery: read once a statement, whatever the number of its uses
-// (measured: 100,000 joined ids cost 20 ms a statement and nothing a row; see docs/decisions/).
+// (measured: 100,000 joined ids cost 20 ms a statement and 10 to 35 ns a row; record 0013).
 import { fromTable } from "../sql/scope.ts";
 import type { People } from "./people.ts";
 
