@@ -14,9 +14,13 @@ import {
 import { compileRows, rowsColumns } from "./compile.ts";
 import type { FunnelOutcome, FunnelRows, FunnelRules } from "./kernel/funnel-rows.ts";
 import type { FunnelRequest } from "./request.ts";
+import { Gate } from "../../gate.ts";
 
-/** Groups that are read or decided at once; each may hold 16 M rows. */
+/** Groups of one funnel that are read or decided at once; each may hold 16 M rows. */
 const groupsAtOnceMax = 2;
+/** The same for all funnels of the process together: their rows lie in its memory. */
+const groupsOfAllMax = 4;
+const groupsOfAll = new Gate(groupsOfAllMax);
 
 const taskFile = new URL("./kernel/tally-funnel.ts", import.meta.url).href;
 
@@ -48,12 +52,15 @@ export async function runKernel(
   let next = 0;
   const lane = async (): Promise<void> => {
     for (let group = next++; group < plan.groups; group = next++) {
-      const { task, bytes } = await readGroup(request, run, plan, group, options.firstPerson);
-      if (run.signal.aborted) throw new MillraceError("SHUTTING_DOWN", { message: "the caller left" });
-      outcomes[group] = (await pool.run(
-        { rules, rows: task },
-        { filename: taskFile, name: "tallyFunnel", transferList: bytes },
-      )) as FunnelOutcome;
+      outcomes[group] = await groupsOfAll.run(async () => {
+        refuseWithoutCaller(run);
+        const { task, bytes } = await readGroup(request, run, plan, group, options.firstPerson);
+        refuseWithoutCaller(run);
+        return (await pool.run(
+          { rules, rows: task },
+          { filename: taskFile, name: "tallyFunnel", transferList: bytes },
+        )) as FunnelOutcome;
+      });
     }
   };
   try {
@@ -62,6 +69,10 @@ export async function runKernel(
     next = plan.groups;
   }
   return { plan, outcomes };
+}
+
+function refuseWithoutCaller(run: QueryRun): void {
+  if (run.signal.aborted) throw new MillraceError("SHUTTING_DOWN", { message: "the caller left" });
 }
 
 async function readGroup(
