@@ -1,6 +1,6 @@
 // The data directory: everything the embedded parts keep. Opening it makes it private, and locks it so that
 // two supervisors never run the same stores.
-import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "#schemas/errors.ts";
@@ -21,9 +21,14 @@ const waitMsMax = 15_000;
 const announceMsMax = 2_000;
 const waitEveryMs = 200;
 
+/** What others may never do here: the group may at most pass through, which a Postgres of its own user needs. */
+const closedToOthers = 0o710;
+
 export async function makeDataDir(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await chmod(directory, 0o700);
+  // A running installation may have opened its directory to the group of its Postgres: taking that away ends it.
+  const { mode } = await stat(directory);
+  await chmod(directory, mode & closedToOthers);
   await mkdir(join(directory, "logs"), { recursive: true, mode: 0o700 });
 }
 
