@@ -37,7 +37,8 @@ export interface Operation {
   readonly service?: AnsweringService;
   /** A key of this scope, or of any of these; null: open to everybody. */
   readonly scope: KeyScope | readonly KeyScope[] | null;
-  readonly tag: "Ingestion" | "Queries" | "Cohorts" | "Users" | "Administration" | "Health";
+  readonly tag:
+    "Ingestion" | "Queries" | "Insights" | "Cohorts" | "Alerts" | "Users" | "Administration" | "Health";
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Parameter[];
