@@ -108,6 +108,11 @@ export const errorCatalogue = {
   NOT_FOUND: { status: 404, retryable: false, message: "There is nothing at this address." },
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
   COHORT_NOT_FOUND: { status: 404, retryable: false, message: "No cohort with this id exists." },
+  JOB_NOT_FOUND: {
+    status: 404,
+    retryable: false,
+    message: "No job with this id exists, or it was forgotten.",
+  },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
   UPLOAD_INCOMPLETE: {
@@ -148,6 +153,11 @@ export const errorCatalogue = {
     status: 429,
     retryable: true,
     message: "Too many uploads are under way; wait as Retry-After says.",
+  },
+  TOO_MANY_JOBS: {
+    status: 429,
+    retryable: true,
+    message: "Too many jobs of this project wait; wait as Retry-After says, or cancel some.",
   },
   DISK_FULL: { status: 503, retryable: true, message: "There is no room on disk for this file." },
   USER_NOT_FOUND: { status: 404, retryable: false, message: "No user with this id is known." },

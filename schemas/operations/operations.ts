@@ -4,6 +4,7 @@ import { catalogueOperations } from "./catalogue.ts";
 import { cohortsOperations } from "./cohorts.ts";
 import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
+import { jobsOperations } from "./jobs.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
 import { sdkOperations } from "./sdk.ts";
@@ -15,6 +16,7 @@ export const operations: readonly Operation[] = [
   ...uploadsOperations,
   ...sdkOperations,
   ...queriesOperations,
+  ...jobsOperations,
   ...cohortsOperations,
   ...catalogueOperations,
   ...usersOperations,
