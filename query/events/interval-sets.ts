@@ -5,7 +5,7 @@ import { areSets, cutBitmapSql } from "../people/person-set.ts";
 import { personsOfSql, personSql } from "../people/person-sql.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { tableOf } from "../sql/filters.ts";
-import { fromTable } from "../sql/scope.ts";
+import { fromTable, rollupTable } from "../sql/scope.ts";
 import type { Buckets } from "../time/buckets.ts";
 import { instantMsMax, instantMsMin } from "../time/instants.ts";
 import { bucketKeys, bucketSql, rangeSql } from "./bucket-sql.ts";
@@ -89,7 +89,7 @@ function sliceSql(sets: IntervalSets, slice: Slice, key: string, context: SqlCon
     rangeSql(slice.table, slice, context.parameters),
     ...eventConditions({ event, filters: isBitmapOnly(sets) ? [] : filters }, context),
   ];
-  const rows = fromTable(slice.table, conditions);
+  const rows = fromTable(rollupTable(slice.table, event), conditions);
   if (slice.table !== "steps" && slice.table !== "events") {
     return `SELECT ${key} AS interval_key, groupBitmapMergeState(users) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }

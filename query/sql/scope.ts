@@ -3,7 +3,14 @@
 
 export const eventTables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day"] as const;
 export type EventTable = (typeof eventTables)[number];
-type Table = EventTable | "event_outcomes" | "persons" | "user_properties" | "cohort_members";
+/** The rollups of users, without the event's name: for whoever asks for any event. */
+export type AnyEventTable = "rollup_hour_any" | "rollup_day_any";
+type Table = EventTable | AnyEventTable | "event_outcomes" | "persons" | "user_properties" | "cohort_members";
+
+/** The table that holds a rollup's rows of this event; null: of any. Its columns are the same. */
+export function rollupTable(table: EventTable, event: string | null): EventTable | AnyEventTable {
+  return event === null && (table === "rollup_hour" || table === "rollup_day") ? `${table}_any` : table;
+}
 
 /** Name of the parameter that the store binds to the caller's project. */
 export const projectParameter = "project_id";

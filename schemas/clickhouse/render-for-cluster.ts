@@ -16,6 +16,9 @@ const createMaterializedView = /^CREATE\s+MATERIALIZED\s+VIEW\s+(IF\s+NOT\s+EXIS
 /** FROM and JOIN with a table's name; extract(… FROM …) and its like, which are no sources, match without one. */
 const sourceTable = /\b(?:extract|trim|substring)\s*\([^()]*\)|\b(FROM|JOIN)\s+(\w+)\b(?!\s*\()/gi;
 const alterTable = /^ALTER\s+TABLE\s+(\w+)\s+/i;
+const truncateTable = /^TRUNCATE\s+TABLE\s+(IF\s+EXISTS\s+)?(\w+)/i;
+/** From table to table: the Distributed ones send the rows where they belong. */
+const copyRows = /^INSERT\s+INTO\s+\w+\s*\([^()]*\)\s*SELECT\b/i;
 const dropTable = /^DROP\s+TABLE\s+(IF\s+EXISTS\s+)?(\w+)/i;
 const engine = /\bENGINE\s*=\s*(\w*MergeTree)\b/i;
 /** What the Distributed table has to know as well; keys, indexes, projections and settings live in the local one. */
@@ -61,6 +64,14 @@ export function renderForCluster(statement: string, cluster: string): string[] {
       `DROP TABLE ${ifExists}${name}_local ${onCluster}${rest}`,
     ];
   }
+
+  const truncate = truncateTable.exec(sql);
+  if (truncate !== null) {
+    const [head, ifExists = "", name = ""] = truncate;
+    return [`TRUNCATE TABLE ${ifExists}${name}_local ${onCluster}${sql.slice(head.length)}`];
+  }
+
+  if (copyRows.test(sql)) return [sql];
 
   const whole = wholeObject.exec(sql);
   if (whole !== null) {

@@ -9,6 +9,8 @@ const tables = [
   "rollup_minute",
   "rollup_hour",
   "rollup_day",
+  "rollup_hour_any",
+  "rollup_day_any",
   "event_outcomes",
   "persons",
   "user_properties",

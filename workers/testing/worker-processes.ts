@@ -129,7 +129,11 @@ export async function readAccounts(bed: Bed): Promise<Record<string, number>> {
       (SELECT sum(events) FROM rollup_minute) AS minutes,
       (SELECT sum(events) FROM rollup_hour) AS hours,
       (SELECT sum(events) FROM rollup_day) AS days,
+      (SELECT sum(events) FROM rollup_hour_any) AS hours_any,
+      (SELECT sum(events) FROM rollup_day_any) AS days_any,
       (SELECT groupBitmapMerge(users) FROM rollup_hour) AS hour_users,
+      (SELECT groupBitmapMerge(users) FROM rollup_hour_any) AS hour_users_any,
+      (SELECT groupBitmapMerge(users) FROM rollup_day_any) AS day_users_any,
       (SELECT groupBitmapMerge(users) FROM rollup_day) AS day_users`,
     format: "JSONEachRow",
   });
@@ -154,7 +158,11 @@ export function expectedAccounts(events: readonly LogEvent[]): Record<string, nu
     minutes: count,
     hours: count,
     days: count,
+    hours_any: count,
+    days_any: count,
     hour_users: users,
+    hour_users_any: users,
+    day_users_any: users,
     day_users: users,
   };
 }

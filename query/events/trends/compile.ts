@@ -6,7 +6,7 @@ import { cutBitmapSql } from "../../people/person-set.ts";
 import { personsOfSql, personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
-import { fromTable, type EventTable } from "../../sql/scope.ts";
+import { fromTable, rollupTable, type EventTable } from "../../sql/scope.ts";
 import { valueRankSql } from "../../sql/value-rank.ts";
 import { valueTextSql, type ValueSource } from "../../sql/value-text.ts";
 import type { Statement } from "../../store/run-statement.ts";
@@ -79,7 +79,7 @@ export function compileSlices(
       `${bucketSql(slice.table, period.buckets, context.parameters)} AS slice_bucket`,
       countsSql(slice, users, people),
     ];
-    return `SELECT ${columns.join(", ")}\n${fromTable(slice.table, conditions)}\nGROUP BY slice_bucket`;
+    return `SELECT ${columns.join(", ")}\n${fromTable(rollupTable(slice.table, series.event), conditions)}\nGROUP BY slice_bucket`;
   });
   const persons =
     people.merged || series.filters.length > 0
