@@ -1,5 +1,5 @@
 // `npm run bench -- generate --events 10000000 [--users N] [--days 90] [--until 2026-11-01] [--seed 1]
-//   [--project name] [--data-dir folder] [--partitions N] [--append] [--bare] [--write]`
+//   [--project name] [--data-dir folder] [--append] [--aggregates-only] [--bare] [--write]`
 // Fills a project with made-up events at the store's own speed, and writes down answers that are known by then.
 // `npm run bench -- generate --check [--project name] [--key <read key>] [--url http://…]` asks a running installation.
 import { readFile, writeFile } from "node:fs/promises";
@@ -10,6 +10,7 @@ import { makeDataDir } from "#ops/embedded/data-dir.ts";
 import { readDefaultKeys } from "#ops/supervisor/default-keys.ts";
 import { edgeUrl } from "#ops/supervisor/edge.ts";
 import { askProduct } from "./generate/ask-product.ts";
+import { filledColumns } from "./generate/event-target.ts";
 import { countPartitions, findProject } from "./generate/find-project.ts";
 import type { KnownAnswer, KnownAnswersFile } from "./generate/known-answers.ts";
 import { measureDisk, withBareTable, type TableSize } from "./generate/measure-disk.ts";
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     project: { type: "string", default: "default" },
     "data-dir": { type: "string" },
     append: { type: "boolean", default: false },
+    "aggregates-only": { type: "boolean", default: false },
     bare: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
@@ -98,6 +100,7 @@ async function fill(config: Config): Promise<void> {
       { ...wanted, projectId, retentionDays, run },
       {
         partitions,
+        aggregatesOnly: values["aggregates-only"],
         report: {
           users,
           events(done) {
@@ -125,7 +128,12 @@ async function fill(config: Config): Promise<void> {
     if (project.readKey !== undefined) console.log(`\nread key of ${values.project}: ${project.readKey}`);
     const figures = describe(result, sizes, rates);
     console.log(`\n${figures.table}\n\nknown answers: ${answersPath(config)}`);
-    if (values.write) await writeResult({ name: "generate", options: wanted, ...figures });
+    if (values.write)
+      await writeResult({
+        name: values["aggregates-only"] ? "generate-aggregates" : "generate",
+        options: wanted,
+        ...figures,
+      });
   } finally {
     await stores.close();
   }
@@ -140,7 +148,8 @@ async function measureBare(
   const users = Math.min(result.plan.users, Math.floor(events / 20));
   const pace = createPace();
   await withBareTable(clickhouse, async (table) => {
-    await writeEvents(clickhouse, { ...result.plan, events, users }, table, { events: pace.mark });
+    const target = { table, columns: filledColumns };
+    await writeEvents(clickhouse, { ...result.plan, events, users }, target, { events: pace.mark });
   });
   return pace.rowsPerSecond();
 }

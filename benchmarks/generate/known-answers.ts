@@ -10,6 +10,8 @@ export interface KnownAnswer {
   readonly cohort?: { readonly definition: object; readonly size: number };
   readonly path: string;
   readonly body: object;
+  /** Steps and rollups cannot answer it, only raw events. */
+  readonly needsRows?: true;
   /** Members that the answer must have; lists must be equal in length and order. */
   readonly expected: object;
 }

@@ -8,7 +8,10 @@ export interface TableSize {
   readonly parts: number;
 }
 
-const tables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day", "user_properties"];
+const tables = [
+  ...["events", "steps", "rollup_minute", "rollup_hour", "rollup_day", "rollup_hour_any", "rollup_day_any"],
+  "user_properties",
+];
 
 export async function measureDisk(clickhouse: ClickHouse): Promise<TableSize[]> {
   const result = await clickhouse.query({

@@ -1,13 +1,8 @@
 // Events that nobody planned: one chunk of the template's rows with users, times and ids of their own.
+import { insertInto, type EventTarget } from "./event-target.ts";
 import { generatedPartition, userIdPrefix, type GeneratePlan } from "./plan.ts";
 import { pointsOfMass } from "./seasons.ts";
 import { sessionsOf, templateRows } from "./template-sql.ts";
-
-/** Columns of `events` that are filled, in this order; the rest have defaults. */
-export const filledColumns =
-  "project_id, event, timestamp, user_number, event_id, user_id, session_id, properties, context, page_url, " +
-  "referrer_domain, utm_source, utm_medium, utm_campaign, browser, os, device, received_at, log_partition, " +
-  "log_sequence, retention_days";
 
 /** Times between which the store interpolates: a few minutes apart. */
 const points = 4096;
@@ -33,7 +28,7 @@ export function chunksOf(events: number): Chunk[] {
 export function noiseSql(
   plan: GeneratePlan,
   chunk: Chunk,
-  options: { into: string; template: string; masses: Float64Array; noise: number },
+  options: { into: EventTarget; template: string; masses: Float64Array; noise: number },
 ): string {
   const first = chunk.index * templateRows;
   const offsets = pointsOfMass(
@@ -46,20 +41,37 @@ export function noiseSql(
     plan.users * (usersAtStart + (1 - usersAtStart) * ((first + chunk.rows) / options.noise)),
   );
   const salt = `${plan.seed}, ${plan.run}`;
-  const [template, table] = [options.template, options.into];
+  const insert = insertInto(options.into, {
+    project_id: String(plan.projectId),
+    event: "name",
+    timestamp: "fromUnixTimestamp64Milli(at, 'UTC')",
+    user_number: "user",
+    event_id: `lower(hex(sipHash128(${salt}, ${first} + row)))`,
+    user_id: `concat('${userIdPrefix}', toString(user))`,
+    session_id: "concat(toString(user), '-', toString(intDiv(began, 1000)))",
+    properties: "properties",
+    context: "context",
+    page_url: "page_url",
+    referrer_domain: "referrer_domain",
+    utm_source: "utm_source",
+    utm_medium: "utm_medium",
+    utm_campaign: "utm_campaign",
+    browser: "browser",
+    os: "os",
+    device: "device",
+    received_at: "fromUnixTimestamp64Milli(at + 40, 'UTC')",
+    log_partition: String(generatedPartition),
+    log_sequence: `${first} + row`,
+    retention_days: String(plan.retentionDays),
+  });
   // 45 seconds lie between two events of a session, give or take 16: they keep their order.
-  return `INSERT INTO ${table} (${filledColumns})
-SELECT ${plan.projectId}, name, fromUnixTimestamp64Milli(at, 'UTC'), user,
-  lower(hex(sipHash128(${salt}, ${first} + row))), concat('${userIdPrefix}', toString(user)),
-  concat(toString(user), '-', toString(intDiv(began, 1000))), properties, context, page_url,
-  referrer_domain, utm_source, utm_medium, utm_campaign, browser, os, device,
-  fromUnixTimestamp64Milli(at + 40, 'UTC'), ${generatedPartition}, ${first} + row, ${plan.retentionDays}
+  return `${insert}
 FROM (
   SELECT *, toUInt32(${plan.firstNumber} + floor(pow(bitAnd(hash, 1073741823) / 1073741824, ${skew}) * ${active})) AS user,
     intDiv(session * ${points}, ${sessions}) AS point,
     [${offsets.join(",")}] AS offsets,
     toInt64(${plan.fromMs} + offsets[point + 1] + intDiv((toInt64(offsets[point + 2]) - offsets[point + 1]) * (session * ${points} % ${sessions}), ${sessions})) AS began,
     least(began + position * 45000 + bitAnd(sipHash64(${salt}, ${first} + row), 16383), ${plan.endMs - 1}) AS at
-  FROM (SELECT *, sipHash64(${salt}, ${chunk.index}, session) AS hash FROM ${template} WHERE row < ${chunk.rows})
+  FROM (SELECT *, sipHash64(${salt}, ${chunk.index}, session) AS hash FROM ${options.template} WHERE row < ${chunk.rows})
 )`;
 }

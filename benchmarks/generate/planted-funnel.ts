@@ -3,6 +3,7 @@
 // succeeds, an exclusion in between.
 import type { KnownAnswer, Planted } from "./known-answers.ts";
 import { dayMs, plantedName, type GeneratePlan } from "./plan.ts";
+import type { EventTarget } from "./event-target.ts";
 import { countPlanted, plantedSql, type PlantedStep } from "./planted-sql.ts";
 
 const windowSeconds = 7 * 86_400;
@@ -99,7 +100,7 @@ export const funnelClasses: readonly FunnelClass[] = [
 
 const channels = ["ads", "search", "mail", "direct"];
 
-export function plantFunnel(plan: GeneratePlan, into: string): Planted {
+export function plantFunnel(plan: GeneratePlan, into: EventTarget): Planted {
   const perClass = Math.max(1, Math.floor(plan.users / 10 / funnelClasses.length));
   const users = perClass * funnelClasses.length;
   const steps = ["signup_started", "signup_completed", "first_order"].map((name) => plantedName(plan, name));
@@ -165,6 +166,7 @@ function buildAnswers(
     },
     ...channels.map((channel, at): KnownAnswer => ({
       name: `funnel of channel ${channel}`,
+      needsRows: true,
       path,
       body: {
         ...body,

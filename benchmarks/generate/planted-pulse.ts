@@ -2,6 +2,7 @@
 // User p does `pulse` on p % 5 + 1 days; every user of the run has a `tier`, by its number's last two digits.
 import { cohortPlace, type KnownAnswer, type Planted } from "./known-answers.ts";
 import { dayMs, plantedName, type GeneratePlan } from "./plan.ts";
+import type { EventTarget } from "./event-target.ts";
 import { countPlanted, plantedSql, type PlantedStep } from "./planted-sql.ts";
 
 const kinds = 5;
@@ -21,7 +22,7 @@ export function tierOf(user: number): string {
   return (tiers.find(({ below }) => user % 100 < below) ?? tiers[2]).name;
 }
 
-export function plantPulse(plan: GeneratePlan, into: string): Planted {
+export function plantPulse(plan: GeneratePlan, into: EventTarget): Planted {
   const users = Math.max(100, Math.floor(plan.users / 5 / 100) * 100);
   const event = plantedName(plan, "pulse");
   const classes = Array.from({ length: kinds }, (_, kind): PlantedStep[] =>
@@ -67,7 +68,7 @@ function buildAnswers(plan: GeneratePlan, users: number, event: string): KnownAn
     trends("events", { event }, events),
     trends("distinct people", { event, math: "unique_users" }, users),
     trends("events a person", { event, math: "per_user" }, events / users),
-    trends("sum of a property", { event, math: "sum", property: "amount" }, amount),
+    { ...trends("sum of a property", { event, math: "sum", property: "amount" }, amount), needsRows: true },
     ...tiers.map(({ name }) =>
       trends(
         `people of the segment ${name}`,

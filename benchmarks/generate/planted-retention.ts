@@ -1,6 +1,7 @@
 // The planted retention: people who begin in one week and come back in later ones, a known share of each week's.
 import type { KnownAnswer, Planted } from "./known-answers.ts";
 import { dayMs, plantedName, type GeneratePlan } from "./plan.ts";
+import type { EventTarget } from "./event-target.ts";
 import { countPlanted, plantedSql, type PlantedStep } from "./planted-sql.ts";
 
 const weekMs = 7 * dayMs;
@@ -40,7 +41,7 @@ export function retentionWeeks(plan: GeneratePlan): RetentionWeek[] {
   return weeks;
 }
 
-export function plantRetention(plan: GeneratePlan, into: string): Planted {
+export function plantRetention(plan: GeneratePlan, into: EventTarget): Planted {
   const weeks = retentionWeeks(plan);
   const target = plantedName(plan, "habit_started");
   const again = plantedName(plan, "habit_done");

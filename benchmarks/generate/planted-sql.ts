@@ -1,6 +1,6 @@
 // Rows of planted events: each user of a class does the class's events at its offsets from the user's own start.
+import { insertInto, type EventTarget } from "./event-target.ts";
 import { generatedPartition, userIdPrefix, type GeneratePlan } from "./plan.ts";
-import { filledColumns } from "./noise-sql.ts";
 
 export interface PlantedStep {
   /** As it is stored. */
@@ -12,7 +12,7 @@ export interface PlantedStep {
 export function plantedSql(
   plan: GeneratePlan,
   options: {
-    into: string;
+    into: EventTarget;
     /** Tells the event ids of the parts apart. */
     part: string;
     /** Index of the part's first user. */
@@ -28,11 +28,30 @@ export function plantedSql(
   const events = options.classes.map((steps) => `[${steps.map(({ event }) => `'${event}'`).join(", ")}]`);
   const offsets = options.classes.map((steps) => `[${steps.map(({ offsetMs }) => offsetMs).join(", ")}]`);
   const count = options.classes.length;
-  return `INSERT INTO ${options.into} (${filledColumns})
-SELECT ${plan.projectId}, event, fromUnixTimestamp64Milli(at, 'UTC'), user,
-  lower(hex(sipHash128(${plan.seed}, ${plan.run}, '${options.part}', k, place))), concat('${userIdPrefix}', toString(user)),
-  concat(toString(user), '-', toString(intDiv(at, 1000))), CAST(${options.propertiesSql}, 'JSON(max_dynamic_paths = 256)'), '{}', '',
-  '', '', '', '', '', '', 'desktop', fromUnixTimestamp64Milli(at + 40, 'UTC'), ${generatedPartition}, k, ${plan.retentionDays}
+  const insert = insertInto(options.into, {
+    project_id: String(plan.projectId),
+    event: "event",
+    timestamp: "fromUnixTimestamp64Milli(at, 'UTC')",
+    user_number: "user",
+    event_id: `lower(hex(sipHash128(${plan.seed}, ${plan.run}, '${options.part}', k, place)))`,
+    user_id: `concat('${userIdPrefix}', toString(user))`,
+    session_id: "concat(toString(user), '-', toString(intDiv(at, 1000)))",
+    properties: `CAST(${options.propertiesSql}, 'JSON(max_dynamic_paths = 256)')`,
+    context: "'{}'",
+    page_url: "''",
+    referrer_domain: "''",
+    utm_source: "''",
+    utm_medium: "''",
+    utm_campaign: "''",
+    browser: "''",
+    os: "''",
+    device: "'desktop'",
+    received_at: "fromUnixTimestamp64Milli(at + 40, 'UTC')",
+    log_partition: String(generatedPartition),
+    log_sequence: "k",
+    retention_days: String(plan.retentionDays),
+  });
+  return `${insert}
 FROM (
   SELECT number AS k, toUInt32(${plan.firstNumber + options.firstUser} + number) AS user,
     arrayJoin(arrayEnumerate([${events.join(", ")}][k % ${count} + 1])) AS place,

@@ -3,6 +3,8 @@
 import { randomUUID } from "node:crypto";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { withAggregatesOnly } from "./aggregates-only.ts";
+import { filledColumns, type EventTarget } from "./event-target.ts";
 import type { KnownAnswer } from "./known-answers.ts";
 import { chunksOf, noiseSql } from "./noise-sql.ts";
 import type { GeneratePlan } from "./plan.ts";
@@ -53,7 +55,7 @@ export const insertSettings = {
 export async function generate(
   stores: Stores,
   wanted: Omit<GeneratePlan, "firstNumber">,
-  options: { partitions: number; report: RunReport },
+  options: { partitions: number; report: RunReport; aggregatesOnly?: boolean },
 ): Promise<RunResult> {
   const startedMs = performance.now();
   const firstNumber = await takeNumbers(stores.postgres, wanted);
@@ -62,7 +64,16 @@ export async function generate(
   await letWorkersReadNumbers(stores.postgres);
   await writeUserProperties(stores.clickhouse, plan);
   const usersMs = performance.now();
-  const answers = await writeEvents(stores.clickhouse, plan, "events", options.report);
+  let answers: KnownAnswer[] = [];
+  const write = async (target: EventTarget): Promise<void> => {
+    answers = await writeEvents(stores.clickhouse, plan, target, options.report);
+  };
+  if (options.aggregatesOnly === true) {
+    await withAggregatesOnly(stores.clickhouse, write);
+    answers = answers.filter(({ needsRows }) => needsRows !== true);
+  } else {
+    await write({ table: "events", columns: filledColumns });
+  }
   return {
     plan,
     answers,
@@ -71,11 +82,10 @@ export async function generate(
   };
 }
 
-/** Fills `into`, `events` or a table with the same columns. */
 export async function writeEvents(
   clickhouse: ClickHouse,
   plan: GeneratePlan,
-  into: string,
+  into: EventTarget,
   report: Pick<RunReport, "events">,
 ): Promise<KnownAnswer[]> {
   const planted = [plantFunnel(plan, into), plantRetention(plan, into), plantPulse(plan, into)];
