@@ -18,6 +18,9 @@ import { retentionUsers } from "./events/retention/retention-users.ts";
 import { stickiness } from "./events/stickiness/stickiness.ts";
 import { trends } from "./events/trends/trends.ts";
 import { exportTables } from "./export-kinds.ts";
+import { checkInsight } from "./insights/check-insight.ts";
+import { dashboardResult } from "./insights/dashboard-result.ts";
+import { insightResult } from "./insights/insight-result.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
 
@@ -40,6 +43,8 @@ const methods: Readonly<Record<string, Method>> = {
   lifecycle,
   paths,
   receipt,
+  check_insight: checkInsight,
+  insight_result: insightResult,
   cohort_statement: cohortStatement,
   cohort_users: cohortUsers,
   event_names: eventNames,
@@ -48,6 +53,7 @@ const methods: Readonly<Record<string, Method>> = {
   system: describeSystem,
 };
 const streams: Readonly<Record<string, StreamMethod>> = {
+  dashboard_result: dashboardResult,
   export_events: exportEvents,
   export_query: createExportQuery(exportTables),
 };

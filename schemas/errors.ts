@@ -113,6 +113,8 @@ export const errorCatalogue = {
     retryable: false,
     message: "No job with this id exists, or it was forgotten.",
   },
+  INSIGHT_NOT_FOUND: { status: 404, retryable: false, message: "No insight with this id exists." },
+  DASHBOARD_NOT_FOUND: { status: 404, retryable: false, message: "No dashboard with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
   UPLOAD_INCOMPLETE: {

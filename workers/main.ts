@@ -19,6 +19,9 @@ import { RefreshLedger } from "./cohorts/refresh-ledger.ts";
 import { PartitionLeases } from "./actors/partition-leases.ts";
 import { EventWorkers } from "./events/event-workers.ts";
 import { createPipelineMetrics } from "./events/metrics.ts";
+import { DashboardStore } from "./insights/dashboard-store.ts";
+import { serveInsights } from "./insights/insight-service.ts";
+import { InsightStore } from "./insights/insight-store.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
@@ -124,6 +127,14 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
     });
     releasers.add("cohorts", () => cohorts.stop());
+
+    const insights = serveInsights({
+      connection,
+      insights: new InsightStore(postgres),
+      dashboards: new DashboardStore(postgres),
+      log,
+    });
+    releasers.add("insights", () => insights.stop());
 
     const metricsService = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsService.stop());

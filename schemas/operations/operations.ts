@@ -4,6 +4,7 @@ import { catalogueOperations } from "./catalogue.ts";
 import { cohortsOperations } from "./cohorts.ts";
 import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
+import { insightsOperations } from "./insights.ts";
 import { jobsOperations } from "./jobs.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
@@ -17,6 +18,7 @@ export const operations: readonly Operation[] = [
   ...sdkOperations,
   ...queriesOperations,
   ...jobsOperations,
+  ...insightsOperations,
   ...cohortsOperations,
   ...catalogueOperations,
   ...usersOperations,

@@ -1,0 +1,72 @@
+// The service `insights`: makes, lists, shows, replaces and deletes insights and dashboards. Their results are
+// answered by the query tier.
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Logger } from "#ops/runtime/log.ts";
+import type { CheckedInsight, InsightShape } from "#schemas/insights/insight.ts";
+import { callService } from "#streams/call-service.ts";
+import { serve, type Call } from "#streams/services.ts";
+import type { DashboardStore } from "./dashboard-store.ts";
+import type { InsightStore, OnChange } from "./insight-store.ts";
+import { readDashboard, readId, readInsight } from "./read-body.ts";
+
+/** Checking reads next to nothing. */
+const checkMsMax = 10_000;
+
+export function serveInsights(options: {
+  connection: NatsConnection;
+  insights: InsightStore;
+  dashboards: DashboardStore;
+  log: Logger;
+}): { stop(): Promise<void> } {
+  const { connection, insights, dashboards, log } = options;
+
+  /** Throws INVALID_QUERY with paths inside `query`. */
+  const check = async (insight: InsightShape, call: Call): Promise<CheckedInsight> => {
+    const { kind, query, range } = insight;
+    const { requestId, traceparent, projectId } = call;
+    const checked = await callService(
+      connection,
+      "svc.query.check_insight",
+      { kind, query, range },
+      { requestId, traceparent, projectId, timeoutMs: checkMsMax },
+    );
+    return checked as CheckedInsight;
+  };
+
+  const idOf = (call: Call): string => String(call.parameters["id"]);
+  const unchanged: OnChange = () => Promise.resolve();
+
+  return serve(connection, {
+    service: "insights",
+    log,
+    methods: {
+      create: async (payload, call) => {
+        const insight = readInsight(payload);
+        await check(insight, call);
+        return insights.create(call.projectId, insight, unchanged);
+      },
+      replace: async (payload, call) => {
+        const insight = readInsight(payload);
+        await check(insight, call);
+        return insights.replace(call.projectId, idOf(call), insight, unchanged);
+      },
+      list: async (_payload, call) => ({ insights: await insights.list(call.projectId) }),
+      get: (payload, call) => insights.find(call.projectId, readId(payload)),
+      delete: async (payload, call) => {
+        const id = readId(payload);
+        await insights.delete(call.projectId, id, unchanged);
+        return { id, deleted: true };
+      },
+      create_dashboard: (payload, call) => dashboards.create(call.projectId, readDashboard(payload)),
+      replace_dashboard: (payload, call) =>
+        dashboards.replace(call.projectId, idOf(call), readDashboard(payload)),
+      list_dashboards: async (_payload, call) => ({ dashboards: await dashboards.list(call.projectId) }),
+      get_dashboard: (payload, call) => dashboards.find(call.projectId, readId(payload)),
+      delete_dashboard: async (payload, call) => {
+        const id = readId(payload);
+        await dashboards.delete(call.projectId, id);
+        return { id, deleted: true };
+      },
+    },
+  });
+}
