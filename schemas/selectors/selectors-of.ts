@@ -1,0 +1,89 @@
+// Which selectors would answer a query that is asked again and again: those of its parts that no rollup answers.
+import type { Filter } from "../query/filter.ts";
+import type { RetentionQuery } from "../query/retention.ts";
+import type { StickinessQuery } from "../query/stickiness.ts";
+import { propertyMaths, type TrendMath, type TrendsQuery } from "../query/trends.ts";
+import { hashSelector, looksAtEventsOnly, type SelectorDefinition } from "./selector.ts";
+
+/** Maths whose parts can be added up; quantiles cannot. */
+const addable: ReadonlySet<TrendMath> = new Set([
+  "total",
+  "unique_users",
+  "per_user",
+  "sum",
+  "avg",
+  "min",
+  "max",
+]);
+
+export type QueryKindName = "trends" | "funnel" | "retention" | "stickiness" | "lifecycle" | "paths";
+
+/** `query` is a checked one of its kind. Every definition once; none where rollups or steps answer already. */
+export function selectorsOf(kind: QueryKindName, query: unknown): SelectorDefinition[] {
+  const all = candidatesOf(kind, query).filter(isWorthKeeping);
+  return [...new Map(all.map((definition) => [hashSelector(definition), definition])).values()];
+}
+
+function candidatesOf(kind: QueryKindName, query: unknown): SelectorDefinition[] {
+  switch (kind) {
+    case "trends":
+      return ofTrends(query as TrendsQuery);
+    case "retention": {
+      const { target, returning, min_occurrences: occurrences } = query as RetentionQuery;
+      return [target, ...(returning === undefined || (occurrences ?? 1) > 1 ? [] : [returning])].flatMap(
+        ofSets,
+      );
+    }
+    case "stickiness":
+      return ((query as StickinessQuery).series ?? []).flatMap(ofSets);
+    // Lifecycles have no filters, and funnels and paths need every single event.
+    case "lifecycle":
+    case "funnel":
+    case "paths":
+      return [];
+  }
+}
+
+function ofTrends(query: TrendsQuery): SelectorDefinition[] {
+  const { breakdown } = query;
+  if (breakdown !== undefined && ("cohorts" in breakdown || breakdown.on === "user")) return [];
+  return query.series.flatMap((series): SelectorDefinition[] => {
+    const math = series.math ?? "total";
+    const split = splitFilters([...(query.filters ?? []), ...(series.filters ?? [])]);
+    if (!addable.has(math) || split === undefined) return [];
+    if (split.ofPeople.length > 0 && (math !== "unique_users" || breakdown !== undefined)) return [];
+    return [
+      {
+        event: series.event ?? null,
+        filters: split.ofEvents,
+        ...(breakdown === undefined ? {} : { breakdown: breakdown.property }),
+        ...(propertyMaths.has(math) && series.property !== undefined ? { number: series.property } : {}),
+      },
+    ];
+  });
+}
+
+function ofSets(selection: { event?: string | null; filters?: Filter[] }): SelectorDefinition[] {
+  const split = splitFilters(selection.filters ?? []);
+  return split === undefined ? [] : [{ event: selection.event ?? null, filters: split.ofEvents }];
+}
+
+function isWorthKeeping({ filters, breakdown, number }: SelectorDefinition): boolean {
+  return filters.length > 0 || breakdown !== undefined || number !== undefined;
+}
+
+/**
+ * Conditions on events, which a selector can hold, and on cohorts, which cut its sets of users afterwards; undefined
+ * when one filter asks about both, or about properties of users.
+ */
+export function splitFilters(
+  filters: readonly Filter[],
+): { readonly ofEvents: readonly Filter[]; readonly ofPeople: readonly Filter[] } | undefined {
+  const ofEvents = filters.filter(looksAtEventsOnly);
+  const ofPeople = filters.filter((filter) => !looksAtEventsOnly(filter));
+  return ofPeople.every(isOfCohorts) ? { ofEvents, ofPeople } : undefined;
+}
+
+function isOfCohorts(filter: Filter): boolean {
+  return "or" in filter ? filter.or.every(isOfCohorts) : "cohort" in filter;
+}

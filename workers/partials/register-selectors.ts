@@ -1,0 +1,56 @@
+// Who wants which selectors kept. Several may want the same one; it is kept while anybody does.
+import type { Postgres } from "#ops/runtime/postgres.ts";
+import { hashSelector, selectorLimits, type SelectorDefinition } from "#schemas/selectors/selector.ts";
+
+/**
+ * From now on `origin` wants exactly these; none: it wants nothing any more. One statement, so it may be a part of
+ * the caller's transaction. Answers how many are kept: beyond `selectorsMax` of a project new ones are not, and what
+ * they would answer is answered from rows.
+ */
+export async function registerSelectors(
+  postgres: Pick<Postgres, "query">,
+  projectId: number,
+  origin: string,
+  definitions: readonly SelectorDefinition[],
+  options: { readonly valuesMax?: number } = {},
+): Promise<{ kept: number }> {
+  const byHash = new Map(definitions.map((definition) => [hashSelector(definition), definition]));
+  const { rows } = await postgres.query<{ kept: number }>(
+    `WITH given AS (
+       SELECT hash, definition::json AS definition, ordinality
+       FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS given (hash, definition, ordinality)),
+     known AS (
+       SELECT hash FROM selectors WHERE project_id = $1 AND NOT removed),
+     room AS (
+       SELECT hash FROM given WHERE hash IN (SELECT hash FROM known)
+       UNION ALL
+       (SELECT hash FROM given WHERE hash NOT IN (SELECT hash FROM known) ORDER BY ordinality
+        LIMIT greatest(0, $5 - (SELECT count(*) FROM known)))),
+     wanted AS (
+       INSERT INTO selectors (project_id, hash, definition)
+       SELECT $1, hash, definition FROM given WHERE hash IN (SELECT hash FROM room) ORDER BY hash
+       ON CONFLICT (project_id, hash) WHERE NOT removed DO UPDATE SET unused_since = NULL
+       RETURNING id),
+     dropped AS (
+       DELETE FROM selector_uses USING selectors
+       WHERE selectors.id = selector_id AND project_id = $1 AND origin = $2 AND hash <> ALL ($3)
+       RETURNING selector_id),
+     orphaned AS (
+       UPDATE selectors SET unused_since = now()
+       WHERE id IN (SELECT selector_id FROM dropped)
+         AND NOT EXISTS (SELECT FROM selector_uses WHERE selector_id = selectors.id AND origin <> $2)),
+     used AS (
+       INSERT INTO selector_uses (selector_id, origin, values_max) SELECT id, $2, $6 FROM wanted
+       ON CONFLICT (selector_id, origin) DO UPDATE SET values_max = excluded.values_max)
+     SELECT count(*)::int AS kept FROM wanted`,
+    [
+      projectId,
+      origin,
+      [...byHash.keys()],
+      [...byHash.values()].map((definition) => JSON.stringify(definition)),
+      selectorLimits.selectorsMax,
+      options.valuesMax ?? selectorLimits.valuesMax,
+    ],
+  );
+  return { kept: rows[0]?.kept ?? 0 };
+}
