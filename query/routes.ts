@@ -21,6 +21,8 @@ import { exportTables } from "./export-kinds.ts";
 import { checkInsight } from "./insights/check-insight.ts";
 import { dashboardResult } from "./insights/dashboard-result.ts";
 import { insightResult } from "./insights/insight-result.ts";
+import { checkJob } from "./jobs/check-job.ts";
+import { runJob } from "./jobs/run-job.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
 
@@ -42,6 +44,7 @@ const methods: Readonly<Record<string, Method>> = {
   stickiness,
   lifecycle,
   paths,
+  check_job: checkJob,
   receipt,
   check_insight: checkInsight,
   insight_result: insightResult,
@@ -56,6 +59,7 @@ const streams: Readonly<Record<string, StreamMethod>> = {
   dashboard_result: dashboardResult,
   export_events: exportEvents,
   export_query: createExportQuery(exportTables),
+  run_job: runJob,
 };
 
 /** Room for headers beside the answer in one message. */

@@ -22,6 +22,11 @@ import { createPipelineMetrics } from "./events/metrics.ts";
 import { DashboardStore } from "./insights/dashboard-store.ts";
 import { serveInsights } from "./insights/insight-service.ts";
 import { InsightStore } from "./insights/insight-store.ts";
+import { JobLedger } from "./jobs/job-ledger.ts";
+import { JobRunner } from "./jobs/job-runner.ts";
+import { serveJobs } from "./jobs/job-service.ts";
+import { JobStore } from "./jobs/job-store.ts";
+import { createJobMetrics } from "./jobs/metrics.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
@@ -135,6 +140,18 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
     });
     releasers.add("insights", () => insights.stop());
+
+    const jobLedger = new JobLedger(postgres);
+    const jobRunner = new JobRunner({
+      connection,
+      ledger: jobLedger,
+      metrics: createJobMetrics(registry, jobLedger),
+      log,
+    });
+    jobRunner.start();
+    releasers.add("job runs", () => jobRunner.stop());
+    const jobs = serveJobs({ connection, store: new JobStore(postgres), runner: jobRunner, log });
+    releasers.add("jobs", () => jobs.stop());
 
     const metricsService = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsService.stop());

@@ -1,6 +1,7 @@
 // The time range of a query and how it is cut into intervals.
 import { Type } from "@sinclair/typebox";
 import { Filters } from "./filter.ts";
+import { oneOf } from "./one-of.ts";
 
 export const Instant = Type.Union([Type.String({ minLength: 1, maxLength: 64 }), Type.Number()], {
   description:
@@ -11,6 +12,9 @@ export const intervals = ["minute", "hour", "day", "week", "month"] as const;
 /** Of queries that compare whole intervals with each other. */
 export const calendarIntervals = ["hour", "day", "week", "month"] as const;
 
+export const accuracies = ["auto", "exact", "fast"] as const;
+export type Accuracy = (typeof accuracies)[number];
+
 /** Fields of every query over a time range. */
 export const rangeFields = {
   from: Type.Optional(Instant),
@@ -19,6 +23,14 @@ export const rangeFields = {
     Type.String({ minLength: 1, maxLength: 64, description: "IANA name; default UTC." }),
   ),
   filters: Type.Optional(Filters),
+  accuracy: Type.Optional(
+    oneOf(
+      accuracies,
+      "`exact`: every row is read. `fast`: a sample of people when there are more than a few million rows. `auto`, " +
+        "the default: a sample beyond the project's limit. Answers of a sample say so in `meta`, with bounds. Lists of " +
+        "people are always exact.",
+    ),
+  ),
   explain: Type.Optional(
     Type.Boolean({ description: "Also answer the plan, its SQL and the store's EXPLAIN." }),
   ),

@@ -34,7 +34,7 @@ export async function deleteProjectData(
     "UPDATE cohorts SET deleted_at = now() WHERE project_id = $1 AND deleted_at IS NULL",
     [projectId],
   );
-  for (const table of ["person_changes", "user_persons", "user_merges", "insights", "dashboards"]) {
+  for (const table of ["person_changes", "user_persons", "user_merges", "insights", "dashboards", "query_jobs"]) {
     await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
   }
   for (const query of buildDeletions(stores.clickhouseCluster)) {
