@@ -4,53 +4,58 @@ import { createQuery } from "../../answer-query.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import type { QueryRun } from "../../store/query-run.ts";
-import { personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
+import { readSetRows, turnoverOf } from "../../sets/count-in-parts.ts";
+import type { Turnover } from "../../sets/count-sets.ts";
+import type { TaskPool } from "../../task-pool.ts";
+import { bucketKeys } from "../bucket-sql.ts";
+import { historyKey, personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
 import type { RollupTable } from "../plan-slices.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
 
 export const lifecycle = createQuery({
   read: readLifecycleRequest,
-  answer: (request, run) => answerLifecycle(request, run),
+  answer: (request, run, context) => answerLifecycle(request, run, undefined, context.pool),
 });
 
 type Counts = Omit<LifecycleAnswer, "meta" | "explain">;
 
-/** `rollups`: tables that may be used instead of rows; all when absent. Tests compare. */
+/**
+ * `rollups`: tables that may be used instead of rows; all when absent. Tests compare.
+ * `pool`: threads to count in; absent: this one.
+ */
 export async function answerLifecycle(
   request: LifecycleRequest,
   run: QueryRun,
   rollups?: readonly RollupTable[],
+  pool?: TaskPool,
 ): Promise<Counts> {
   const sets = { ...request, history: true, occurrencesMin: 1 };
   const plan = planSets(sets, rollups);
   const context: SqlContext = { parameters: new Parameters(), people: run.people };
-  // The sets come in order: all history, the interval before the range, the intervals of the range.
-  const sql = [
-    "SELECT bitmapAndnotCardinality(persons, persons_ever) AS new, bitmapAndCardinality(persons, persons_before) AS returning,",
-    "bitmapCardinality(persons) - new - returning AS resurrecting, -bitmapAndnotCardinality(persons_before, persons) AS dormant",
-    "FROM (SELECT interval_key, persons,",
-    "groupBitmapMergeState(persons) OVER (ORDER BY interval_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS persons_ever,",
-    "groupBitmapMergeState(persons) OVER (ORDER BY interval_key ROWS BETWEEN 1 PRECEDING AND 1 PRECEDING) AS persons_before",
-    `FROM (${personSetsSql(sets, plan, context)}))`,
-    "ORDER BY interval_key",
-  ].join("\n");
-  const rows = await run.rows(
+  // The sets in their order: all history, the interval before the range, the intervals of the range.
+  const places = [historyKey, ...bucketKeys(request.buckets)];
+  const keys = context.parameters.bind("Array(Int64)", places);
+  const sql = `SELECT toInt32(indexOf(${keys}, interval_key) - 1), persons FROM (${personSetsSql(sets, plan, context)})`;
+  const rows = await readSetRows(
+    run,
     { step: "who is new, stays, comes back or leaves", sources: sourcesOf(plan), plan },
     { sql, parameters: context.parameters.values },
   );
-  return shapeCounts(request.buckets.startsMs.slice(1), rows.slice(2) as [number, number, number, number][]);
+  const turnover = await turnoverOf({ sets: rows, count: places.length }, pool);
+  return shapeCounts(request.buckets.startsMs.slice(1), turnover);
 }
 
-function shapeCounts(
-  startsMs: readonly number[],
-  rows: readonly (readonly [number, number, number, number])[],
-): Counts {
-  if (rows.length !== startsMs.length) throw new Error("lifecycle: the store answered other intervals");
+/** Places of the turnover that come before the range. */
+const placesBefore = 2;
+
+function shapeCounts(startsMs: readonly number[], { sizes, fresh, stayed, left }: Turnover): Counts {
+  const inRange = (counts: Uint32Array): number[] => [...counts.subarray(placesBefore)];
+  const [all, fresher, stayers] = [inRange(sizes), inRange(fresh), inRange(stayed)];
   return {
     buckets: startsMs.map((start) => new Date(start).toISOString()),
-    new: rows.map((row) => row[0]),
-    returning: rows.map((row) => row[1]),
-    resurrecting: rows.map((row) => row[2]),
-    dormant: rows.map((row) => row[3]),
+    new: fresher,
+    returning: stayers,
+    resurrecting: all.map((size, at) => size - (fresher[at] as number) - (stayers[at] as number)),
+    dormant: inRange(left).map((count) => (count === 0 ? 0 : -count)),
   };
 }

@@ -1,4 +1,5 @@
-// Retention as SQL: the sets of persons of rows and of intervals, and how many they share, pair by pair.
+// Retention as SQL: the sets of persons of rows and of intervals; how many they share is counted over these.
+import { isDeepStrictEqual } from "node:util";
 import { cohortBitmapSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
 import type { SqlContext } from "../../sql/context.ts";
@@ -30,27 +31,45 @@ interface CompileOptions {
   readonly rollups: readonly RollupTable[] | undefined;
 }
 
-/** Columns: rank of the table, row from 1, its size, who returned 1, 2, … intervals later. Empty rows may miss. */
-export function compileTables(
+/** Rows: number of the table, of the row (from 0), and its members. Empty rows may miss. */
+export function compileMembers(
   request: RetentionRequest,
   tables: Tables,
   { people, rollups }: CompileOptions,
 ): Compiled {
   const context: SqlContext = { parameters: new Parameters(), people };
   const members = rankedMembersSql(request, tables, context, rollups);
+  const keys = context.parameters.bind("Array(Int64)", bucketKeys(request.buckets));
+  const sql = `SELECT toInt32(rank), toInt32(indexOf(${keys}, interval_key) - 1), members FROM (${members.sql})`;
+  return { statement: { sql, parameters: context.parameters.values }, sources: members.sources };
+}
+
+/** Rows: number of the interval (from 0), and who returned in it; cumulative: in it or later. */
+export function compileReturns(request: RetentionRequest, { people, rollups }: CompileOptions): Compiled {
+  const context: SqlContext = { parameters: new Parameters(), people };
   const returning = returningSets(request, 0);
   const plan = planSets(returning, rollups);
   const keys = context.parameters.bind("Array(Int64)", bucketKeys(request.buckets));
-  const sql = [
-    `WITH (${returningArraySql(personSetsSql(returning, plan, context), request.cumulative)}) AS returning_sets`,
-    "SELECT rank, row, bitmapCardinality(members) AS size,",
-    "arrayMap(each -> bitmapAndCardinality(members, each), arraySlice(returning_sets, row + 1)) AS returned",
-    `FROM (SELECT rank, indexOf(${keys}, interval_key) AS row, members FROM (${members.sql}))`,
-  ].join("\n");
+  const sets = personSetsSql(returning, plan, context);
+  const persons = request.cumulative
+    ? "groupBitmapMergeState(persons) OVER (ORDER BY interval_key DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    : "persons";
+  const sql = `SELECT toInt32(indexOf(${keys}, interval_key) - 1), ${persons} FROM (${sets})`;
   return {
     statement: { sql, parameters: context.parameters.values },
-    sources: [...new Set([...members.sources, ...sourcesOf(plan)])],
+    sources: [...new Set(sourcesOf(plan))],
   };
+}
+
+/** True when the members of the rows are at the same time those who return. */
+export function membersReturn(request: RetentionRequest, tables: Tables): boolean {
+  return (
+    tables === "one" &&
+    request.type === "recurring" &&
+    !request.cumulative &&
+    request.occurrencesMin === 1 &&
+    isDeepStrictEqual(request.target, request.returning)
+  );
 }
 
 /** The values with the most members, summed over the rows. Columns: value or null where there is none, total. */
@@ -136,12 +155,4 @@ function returningSets(request: RetentionRequest, firstRow: number): IntervalSet
     history: false,
     occurrencesMin: request.occurrencesMin,
   };
-}
-
-/** The sets of all intervals in order; cumulative: each with everybody of the later ones. */
-function returningArraySql(sets: string, cumulative: boolean): string {
-  const persons = cumulative
-    ? `SELECT interval_key, groupBitmapMergeState(persons) OVER (ORDER BY interval_key DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS persons_from FROM (${sets})`
-    : `SELECT interval_key, persons AS persons_from FROM (${sets})`;
-  return `SELECT arrayMap(each -> each.2, arraySort(each -> each.1, groupArray((interval_key, persons_from)))) FROM (${persons})`;
 }

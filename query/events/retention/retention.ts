@@ -2,27 +2,43 @@
 import type { RetentionAnswer } from "#schemas/query/retention.ts";
 import { createQuery } from "../../answer-query.ts";
 import type { QueryRun } from "../../store/query-run.ts";
+import type { TaskPool } from "../../task-pool.ts";
+import { overlapsOf, readSetRows } from "../../sets/count-in-parts.ts";
+import type { Overlaps } from "../../sets/count-sets.ts";
 import type { RollupTable } from "../plan-slices.ts";
-import { compileTables, compileTop, type Tables } from "./compile.ts";
+import { compileMembers, compileReturns, compileTop, membersReturn, type Tables } from "./compile.ts";
 import { readRetentionRequest, type RetentionRequest } from "./request.ts";
 import { shapeCohorts, shapeTable, shapeValues } from "./shape.ts";
 
 export const retention = createQuery({
   read: readRetentionRequest,
-  answer: (request, run) => answerRetention(request, run),
+  answer: (request, run, context) => answerRetention(request, run, undefined, context.pool),
 });
 
-/** `rollups`: tables that may be used instead of rows; all when absent. Tests compare. */
+/**
+ * `rollups`: tables that may be used instead of rows; all when absent. Tests compare.
+ * `pool`: threads to count in; absent: this one.
+ */
 export async function answerRetention(
   request: RetentionRequest,
   run: QueryRun,
   rollups?: readonly RollupTable[],
+  pool?: TaskPool,
 ): Promise<Pick<RetentionAnswer, "cohorts" | "breakdowns">> {
   const { breakdown } = request;
   const options = { people: run.people, rollups };
-  const read = (tables: Tables) => {
-    const { statement, sources } = compileTables(request, tables, options);
-    return run.rows({ step: "rows and returns", sources }, statement);
+  const count = request.buckets.startsMs.length;
+  const alone = { others: undefined, count };
+  const read = async (tables: Tables): Promise<Overlaps> => {
+    const rows = compileMembers(request, tables, options);
+    const members = readSetRows(run, { step: "members of the rows", sources: rows.sources }, rows.statement);
+    if (membersReturn(request, tables)) return overlapsOf({ members: await members, ...alone }, pool);
+    const returns = compileReturns(request, options);
+    const [memberBytes, others] = await Promise.all([
+      members,
+      readSetRows(run, { step: "who returned", sources: returns.sources }, returns.statement),
+    ]);
+    return overlapsOf({ members: memberBytes, others, count }, pool);
   };
   if (breakdown === undefined) return shapeTable(request, await read("one"));
   if ("cohorts" in breakdown) return shapeCohorts(request, breakdown.cohorts, await read(breakdown));

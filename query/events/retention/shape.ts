@@ -1,6 +1,7 @@
-// Rows of the store as retention tables: every row present, in order, with a column for each later interval.
+// What was counted as retention tables: every row present, in order, with a column for each later interval.
 import { breakdownNone, breakdownOther } from "#schemas/query/trends.ts";
 import type { RetentionAnswer, RetentionBreakdown, RetentionRow } from "#schemas/query/retention.ts";
+import type { Overlaps } from "../../sets/count-sets.ts";
 import type { RetentionRequest } from "./request.ts";
 
 /** Sizes and returns of one table: `returned` of each row, the row's size first. */
@@ -10,18 +11,17 @@ function emptyTriangle(rows: number): Triangle {
   return Array.from({ length: rows }, (_, row) => new Array<number>(rows - row).fill(0));
 }
 
-/** Tables by rank. Columns of the rows: see compile.ts. */
-function trianglesOf(rows: readonly (readonly unknown[])[], count: number): Map<number, Triangle> {
+/** Tables by their number. */
+function trianglesOf(overlaps: Overlaps, count: number): Map<number, Triangle> {
   const triangles = new Map<number, Triangle>();
-  for (const row of rows) {
-    const [rank, number, size, returned] = row as [number, number, number, number[]];
-    const triangle = triangles.get(rank) ?? emptyTriangle(count);
-    triangles.set(rank, triangle);
-    if (triangle[number - 1]?.length !== returned.length + 1) {
-      throw new Error(`retention: the store answered an unknown row ${number}`);
-    }
-    triangle[number - 1] = [size, ...returned];
-  }
+  overlaps.groups.forEach((group, index) => {
+    const row = overlaps.rows[index] as number;
+    const triangle = triangles.get(group) ?? emptyTriangle(count);
+    triangles.set(group, triangle);
+    if (triangle[row] === undefined) throw new Error(`retention: the store answered an unknown row ${row}`);
+    const later = overlaps.shared.subarray(index * count + row + 1, (index + 1) * count);
+    triangle[row] = [overlaps.sizes[index] as number, ...later];
+  });
   return triangles;
 }
 
@@ -37,19 +37,19 @@ function addUp(triangles: readonly Triangle[], count: number): Triangle {
 
 type Shaped = Pick<RetentionAnswer, "cohorts" | "breakdowns">;
 
-export function shapeTable(request: RetentionRequest, rows: readonly (readonly unknown[])[]): Shaped {
+export function shapeTable(request: RetentionRequest, overlaps: Overlaps): Shaped {
   const count = request.buckets.startsMs.length;
-  return { cohorts: labelRows(request, trianglesOf(rows, count).get(0) ?? emptyTriangle(count)) };
+  return { cohorts: labelRows(request, trianglesOf(overlaps, count).get(0) ?? emptyTriangle(count)) };
 }
 
 /** `top`: the values in order of their ranks. Their tables add up to the whole one. */
 export function shapeValues(
   request: RetentionRequest,
   top: readonly (string | null)[],
-  rows: readonly (readonly unknown[])[],
+  overlaps: Overlaps,
 ): Shaped {
   const count = request.buckets.startsMs.length;
-  const triangles = trianglesOf(rows, count);
+  const triangles = trianglesOf(overlaps, count);
   const table = (value: string, triangle: Triangle): RetentionBreakdown => ({
     value,
     cohorts: labelRows(request, triangle),
@@ -69,10 +69,10 @@ export function shapeValues(
 export function shapeCohorts(
   request: RetentionRequest,
   cohorts: readonly string[],
-  rows: readonly (readonly unknown[])[],
+  overlaps: Overlaps,
 ): Shaped {
   const count = request.buckets.startsMs.length;
-  const triangles = trianglesOf(rows, count);
+  const triangles = trianglesOf(overlaps, count);
   const table = (rank: number): RetentionRow[] =>
     labelRows(request, triangles.get(rank) ?? emptyTriangle(count));
   return {

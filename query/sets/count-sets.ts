@@ -1,0 +1,200 @@
+// What is counted over sets of people: how many each two share, in how many sets each person is, who is new and who
+// comes back from one set to the next. Container by container, so that what is compared stays in the processor's
+// cache; the parts of a count take every second (third, …) container each and are added up.
+import { createBitRuns, type BitRuns } from "./shared-bits.ts";
+import {
+  containerBytes,
+  containerNumbers,
+  eachNumber,
+  readSets,
+  writeBits,
+  type Container,
+  type StoredSet,
+} from "./stored-sets.ts";
+
+export interface Part {
+  readonly index: number;
+  readonly of: number;
+}
+
+/** Rows of [group, row] and a set, and of [index] and a set. */
+export interface OverlapsTask {
+  readonly members: Uint8Array;
+  /** Absent: the members themselves are the sets to compare with, by their row. */
+  readonly others: Uint8Array | undefined;
+  /** Sets to compare with. */
+  readonly count: number;
+  readonly part: Part;
+}
+
+/** One entry for each row of members, in their order. */
+export interface Overlaps {
+  readonly groups: Int32Array;
+  readonly rows: Int32Array;
+  readonly sizes: Uint32Array;
+  /** `count` numbers for each: shared with each of the sets after the row's own; 0 for those before. */
+  readonly shared: Uint32Array;
+}
+
+/** Lists this short are looked up number by number: quicker than writing out their bits. */
+const lookUpMax = 64;
+
+export function countOverlaps(task: OverlapsTask): Overlaps {
+  const { count } = task;
+  const members = readSets(task.members, 2);
+  const others: (StoredSet | undefined)[] = new Array(count).fill(undefined);
+  if (task.others === undefined) for (const set of members) others[set.numbers[1] as number] = set;
+  else for (const set of readSets(task.others, 1)) others[set.numbers[0] as number] = set;
+  const otherBytes = task.others ?? task.members;
+  const result = {
+    groups: Int32Array.from(members, ({ numbers }) => numbers[0] as number),
+    rows: Int32Array.from(members, ({ numbers }) => numbers[1] as number),
+    sizes: new Uint32Array(members.length),
+    shared: new Uint32Array(members.length * count),
+  };
+  const runs = createBitRuns((count + 1) * containerBytes);
+  const memberAt = count * containerBytes;
+  const present = new Uint8Array(count);
+  for (const key of keysOf([members, others], task.part)) {
+    others.forEach((set, index) => {
+      const container = set?.containers.get(key);
+      present[index] = container === undefined ? 0 : 1;
+      if (container !== undefined) writeBits(otherBytes, container, runs.bytes, index * containerBytes);
+    });
+    members.forEach(({ containers }, index) => {
+      const container = containers.get(key);
+      if (container === undefined) return;
+      result.sizes[index] = (result.sizes[index] as number) + container.size;
+      const row = result.rows[index] as number;
+      const shared = result.shared.subarray(index * count, (index + 1) * count);
+      if (task.others === undefined) {
+        addShared(runs, row * containerBytes, row + 1, present, shared);
+      } else if (container.kind !== "bits" && container.size <= lookUpMax) {
+        lookUp(runs.bytes, task.members, container, row + 1, present, shared);
+      } else {
+        writeBits(task.members, container, runs.bytes, memberAt);
+        addShared(runs, memberAt, row + 1, present, shared);
+      }
+    });
+  }
+  return result;
+}
+
+function addShared(runs: BitRuns, at: number, first: number, present: Uint8Array, shared: Uint32Array): void {
+  for (let index = first; index < shared.length; index += 1) {
+    if (present[index] === 0) continue;
+    shared[index] = (shared[index] as number) + runs.sharedBits(at, index * containerBytes, containerBytes);
+  }
+}
+
+function lookUp(
+  bits: Uint8Array,
+  bytes: Uint8Array,
+  container: Container,
+  first: number,
+  present: Uint8Array,
+  shared: Uint32Array,
+): void {
+  eachNumber(bytes, container, (number) => {
+    for (let index = first; index < shared.length; index += 1) {
+      if (present[index] === 0) continue;
+      const byte = bits[index * containerBytes + (number >>> 3)] as number;
+      shared[index] = (shared[index] as number) + ((byte >>> (number & 7)) & 1);
+    }
+  });
+}
+
+/** Rows of a set each. */
+export interface TimesTask {
+  readonly sets: Uint8Array;
+  /** Whole numbers before each set. */
+  readonly numbers: number;
+  readonly part: Part;
+}
+
+/** How many people are in exactly so many of the sets; the entry 0 says nothing. */
+export function countTimes({ sets: bytes, numbers, part }: TimesTask): Uint32Array {
+  const sets = readSets(bytes, numbers);
+  const people = new Uint32Array(sets.length + 1);
+  const times = new Uint32Array(containerNumbers);
+  for (const key of keysOf([sets], part)) {
+    times.fill(0);
+    for (const { containers } of sets) {
+      const container = containers.get(key);
+      if (container === undefined) continue;
+      eachNumber(bytes, container, (number) => {
+        times[number] = (times[number] as number) + 1;
+      });
+    }
+    for (const count of times) people[count] = (people[count] as number) + 1;
+  }
+  people[0] = 0;
+  return people;
+}
+
+/** Rows of [place] and a set; places count from 0: all history, then one interval after the other. */
+export interface TurnoverTask {
+  readonly sets: Uint8Array;
+  readonly count: number;
+  readonly part: Part;
+}
+
+/** One entry for each place. */
+export interface Turnover {
+  readonly sizes: Uint32Array;
+  /** In no set before. */
+  readonly fresh: Uint32Array;
+  /** In the set just before, too. */
+  readonly stayed: Uint32Array;
+  /** In the set just before, and not in this one. */
+  readonly left: Uint32Array;
+}
+
+export function countTurnover({ sets: bytes, count, part }: TurnoverTask): Turnover {
+  const sets: (StoredSet | undefined)[] = new Array(count).fill(undefined);
+  for (const set of readSets(bytes, 1)) sets[set.numbers[0] as number] = set;
+  const result = {
+    sizes: new Uint32Array(count),
+    fresh: new Uint32Array(count),
+    stayed: new Uint32Array(count),
+    left: new Uint32Array(count),
+  };
+  const add = (counts: Uint32Array, place: number, value: number): void => {
+    counts[place] = (counts[place] as number) + value;
+  };
+  const runs = createBitRuns(3 * containerBytes);
+  const words = new Uint32Array(runs.bytes.buffer, 0, (3 * containerBytes) / 4);
+  const wordsOf = containerBytes / 4;
+  for (const key of keysOf([sets], part)) {
+    runs.bytes.fill(0, 0, 3 * containerBytes);
+    // The first 8 KB hold everybody so far, the other two take turns: this set and the one before.
+    let [at, beforeAt, sizeBefore] = [containerBytes, 2 * containerBytes, 0];
+    for (let place = 0; place < count; place += 1) {
+      const container = sets[place]?.containers.get(key);
+      const size = container?.size ?? 0;
+      let stayed = 0;
+      if (container === undefined) runs.bytes.fill(0, at, at + containerBytes);
+      else {
+        writeBits(bytes, container, runs.bytes, at);
+        stayed = runs.sharedBits(at, beforeAt, containerBytes);
+        add(result.fresh, place, size - runs.sharedBits(at, 0, containerBytes));
+        for (let word = 0; word < wordsOf; word += 1) {
+          words[word] = (words[word] as number) | (words[at / 4 + word] as number);
+        }
+      }
+      add(result.sizes, place, size);
+      add(result.stayed, place, stayed);
+      add(result.left, place, sizeBefore - stayed);
+      [at, beforeAt, sizeBefore] = [beforeAt, at, size];
+    }
+  }
+  return result;
+}
+
+/** The upper halves of all numbers that belong to this part. */
+function keysOf(lists: readonly (readonly (StoredSet | undefined)[])[], part: Part): number[] {
+  const keys = new Set<number>();
+  for (const list of lists)
+    for (const set of list) for (const key of set?.containers.keys() ?? []) keys.add(key);
+  return [...keys].sort((one, other) => one - other).filter((_, place) => place % part.of === part.index);
+}
