@@ -109,6 +109,22 @@ it("runs a failed ClickHouse file again from its beginning", async () => {
   expect((await table.json<{ name: string }>()).map(({ name }) => name)).toEqual(["a", "b"]);
 });
 
+it("does not make tables again while a batch is open", async () => {
+  await migrate({ postgres, clickhouse, directory });
+  await writeFile(
+    join(directory, "clickhouse", "9001-anew.sql"),
+    `-- needs: no open batch\nCREATE TABLE IF NOT EXISTS ${database} (a UInt8) ENGINE = MergeTree ORDER BY a;\n`,
+  );
+  await postgres.query(
+    "INSERT INTO log_partitions (partition, log_id, intent_from, intent_to, intent_token) VALUES (0, 'log', 1, 2, 'token')",
+  );
+  await expect(migrate({ postgres, clickhouse, directory })).rejects.toThrow(
+    "start the version that ran before",
+  );
+  await postgres.query("UPDATE log_partitions SET intent_from = NULL, intent_to = NULL, intent_token = NULL");
+  expect((await migrate({ postgres, clickhouse, directory })).applied).toEqual(["clickhouse 9001-anew"]);
+});
+
 it("refuses a changed file before it runs anything", async () => {
   await migrate({ postgres, clickhouse, directory });
   const [name = ""] = (await readdir(join(directory, "postgres"))).sort();

@@ -15,6 +15,8 @@ type Applied = { store: Store; number: number; title: string; checksum: string }
 
 const defaultDirectory = fileURLToPath(new URL("../../schemas/migrations", import.meta.url));
 const fileName = /^(\d{4})-([a-z0-9-]+)\.sql$/;
+/** First line of a file that makes tables again: their record of the batches that they hold begins anew. */
+const needsNoOpenBatch = /^-- needs: no open batch$/m;
 /** Any number, always the same: whoever holds it migrates, everybody else waits. */
 const lockKey = 7_145_522;
 
@@ -41,6 +43,7 @@ export async function migrate(options: {
     try {
       const missing = decideMissing(files, await ensureRecord(client));
       for (const migration of missing) {
+        if (needsNoOpenBatch.test(migration.sql)) await refuseOpenBatches(client, migration);
         if (migration.store === "postgres") await applyToPostgres(client, migration);
         else await applyToClickHouse(client, options.clickhouse, migration, options.cluster);
         options.log?.(`applied ${describe(migration)}`);
@@ -150,6 +153,19 @@ async function applyToClickHouse(
     throw failure(migration, cause);
   }
   await record(client, migration);
+}
+
+/** A batch that was being written when everything was killed would be written again, into tables that forgot it. */
+async function refuseOpenBatches(client: ClientBase, migration: Migration): Promise<void> {
+  const { rows } = await client.query<{ open: boolean }>(
+    "SELECT EXISTS (SELECT FROM log_partitions WHERE intent_token IS NOT NULL) AS open",
+  );
+  if (rows[0]?.open !== true) return;
+  throw new MillraceError("CONFLICT", {
+    message:
+      `${describe(migration)} waits for a batch of events that was being stored when Millrace was killed: ` +
+      "start the version that ran before, stop it with Ctrl-C, then start this one.",
+  });
 }
 
 /** Statements end with a semicolon at the end of a line; parts that are only comments are left out. */

@@ -81,6 +81,11 @@ SETTINGS replicated_deduplication_window = 10000, fsync_after_insert = 1`,
     expected: [`TRUNCATE TABLE IF EXISTS marks_local ON CLUSTER 'blue'`],
   },
   {
+    name: "tables change places on every server",
+    input: `EXCHANGE TABLES marks AND marks_next`,
+    expected: [`EXCHANGE TABLES marks_local AND marks_next_local ON CLUSTER 'blue'`],
+  },
+  {
     name: "rows are copied through the distributed tables",
     input: `INSERT INTO marks (a) SELECT a FROM steps`,
     expected: [`INSERT INTO marks (a) SELECT a FROM steps`],

@@ -17,6 +17,8 @@ const createMaterializedView = /^CREATE\s+MATERIALIZED\s+VIEW\s+(IF\s+NOT\s+EXIS
 const sourceTable = /\b(?:extract|trim|substring)\s*\([^()]*\)|\b(FROM|JOIN)\s+(\w+)\b(?!\s*\()/gi;
 const alterTable = /^ALTER\s+TABLE\s+(\w+)\s+/i;
 const truncateTable = /^TRUNCATE\s+TABLE\s+(IF\s+EXISTS\s+)?(\w+)/i;
+/** Only what lies below changes places: the Distributed tables look the same before and after. */
+const exchangeTables = /^EXCHANGE\s+TABLES\s+(\w+)\s+AND\s+(\w+)/i;
 /** From table to table: the Distributed ones send the rows where they belong. */
 const copyRows = /^INSERT\s+INTO\s+\w+\s*\([^()]*\)\s*SELECT\b/i;
 const dropTable = /^DROP\s+TABLE\s+(IF\s+EXISTS\s+)?(\w+)/i;
@@ -69,6 +71,12 @@ export function renderForCluster(statement: string, cluster: string): string[] {
   if (truncate !== null) {
     const [head, ifExists = "", name = ""] = truncate;
     return [`TRUNCATE TABLE ${ifExists}${name}_local ${onCluster}${sql.slice(head.length)}`];
+  }
+
+  const exchange = exchangeTables.exec(sql);
+  if (exchange !== null) {
+    const [head, one = "", other = ""] = exchange;
+    return [`EXCHANGE TABLES ${one}_local AND ${other}_local ${onCluster}${sql.slice(head.length)}`];
   }
 
   if (copyRows.test(sql)) return [sql];
