@@ -4,6 +4,9 @@ import { createClickHouse } from "../runtime/clickhouse.ts";
 import { migrate } from "../runtime/migrate.ts";
 import { createPostgres } from "../runtime/postgres.ts";
 
+/** A migration may copy a table: of a billion rows that takes minutes. */
+const migrationMsMax = 3_600_000;
+
 export async function runMigrations(options: {
   postgresUrl: string;
   clickhouseUrl: string;
@@ -13,7 +16,11 @@ export async function runMigrations(options: {
   const { postgresUrl, clickhouseUrl, cluster, log } = options;
   await ensureClickHouseDatabase(clickhouseUrl, cluster);
   const postgres = createPostgres(postgresUrl, { name: "migrate", connectionsMax: 1 });
-  const clickhouse = createClickHouse(clickhouseUrl, { name: "migrate", connectionsMax: 1 });
+  const clickhouse = createClickHouse(clickhouseUrl, {
+    name: "migrate",
+    connectionsMax: 1,
+    requestMsMax: migrationMsMax,
+  });
   try {
     return await migrate({
       postgres,

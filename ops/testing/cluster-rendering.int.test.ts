@@ -96,6 +96,8 @@ const contents: Readonly<Record<string, string>> = {
     retention_days)) FROM events GROUP BY project_id ORDER BY project_id`,
   steps: `SELECT project_id, event, bucket, count(), sum(cityHash64(user_number, timestamp, retention_days))
     FROM steps GROUP BY project_id, event, bucket ORDER BY project_id, event, bucket`,
+  steps_sample: `SELECT project_id, event, rank, count(), sum(cityHash64(user_number, timestamp, retention_days))
+    FROM steps_sample GROUP BY project_id, event, rank ORDER BY project_id, event, rank`,
   rollup_minute: `SELECT project_id, event, minute, sum(events)
     FROM rollup_minute GROUP BY project_id, event, minute ORDER BY project_id, event, minute`,
   rollup_hour: `SELECT project_id, event, hour, sum(events), groupBitmapMerge(users)

@@ -2,12 +2,15 @@
 // cohorts that it names exist.
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { invalidQuery } from "#schemas/query/check.ts";
+import type { Sample } from "../sampling/sample.ts";
 
 export interface People {
   /** True when ids of the project were joined: user numbers then go through the map of persons. */
   readonly merged: boolean;
   /** Numbers of the cohorts that the query names, by their ids. */
   readonly cohorts: ReadonlyMap<string, number>;
+  /** Only these persons are looked at; absent: everybody. */
+  readonly sample?: Sample;
 }
 
 /** A cohort that a query names, and where. */

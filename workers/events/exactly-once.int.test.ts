@@ -129,7 +129,7 @@ describe("the pipeline counts every event exactly once", { timeout: 120_000 }, (
       await waitForAccounts(fresh, events);
       workers.kill("SIGTERM");
       await once(workers, "exit");
-      const tables = ["events", "steps", "rollup_minute", "rollup_hour", "rollup_day"];
+      const tables = ["events", "steps", "steps_sample", "rollup_minute", "rollup_hour", "rollup_day"];
       for (const table of [...tables, "rollup_hour_any", "rollup_day_any"]) {
         const parts = await fresh.clickhouse.query({
           query: `SELECT DISTINCT partition_id FROM system.parts WHERE database = currentDatabase() AND table = {table:String} AND active`,
