@@ -115,6 +115,7 @@ export const errorCatalogue = {
   },
   INSIGHT_NOT_FOUND: { status: 404, retryable: false, message: "No insight with this id exists." },
   DASHBOARD_NOT_FOUND: { status: 404, retryable: false, message: "No dashboard with this id exists." },
+  ALERT_NOT_FOUND: { status: 404, retryable: false, message: "No alert with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
   UPLOAD_INCOMPLETE: {
@@ -177,6 +178,11 @@ export const errorCatalogue = {
   REQUEST_TIMEOUT: { status: 408, retryable: true, message: "The body did not arrive in time." },
   CONFLICT: { status: 409, retryable: false, message: "Something with this name exists already." },
   RATE_LIMITED: { status: 429, retryable: true, message: "Too many requests; wait as Retry-After says." },
+  QUERY_LIMIT_EXCEEDED: {
+    status: 429,
+    retryable: true,
+    message: "Too many queries of the project are under way; wait as Retry-After says.",
+  },
   QUOTA_EXCEEDED: { status: 429, retryable: true, message: "The project's quota is used up." },
   BEHIND: {
     status: 503,

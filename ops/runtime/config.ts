@@ -1,5 +1,6 @@
 // The one table of settings: name, kind, default, unit and prose. Nothing else reads the environment.
 // `--help` prints this table; unknown MILLRACE_* variables and bad values stop the start with one message.
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 
 type Kind = "string" | "integer" | "url" | "list";
@@ -174,6 +175,25 @@ export const configTable = {
     max: Number.MAX_SAFE_INTEGER,
     description: "Memory bound of the embedded ClickHouse server, in bytes.",
   },
+  MILLRACE_SMTP_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description:
+      "Mail server for alerts (smtp://user:password@host:587, or smtps://); without it alerts send no mail.",
+  },
+  MILLRACE_MAIL_FROM: {
+    kind: "string",
+    default: "millrace@localhost",
+    description: "Sender of mail.",
+  },
+  MILLRACE_WEBHOOK_PRIVATE: {
+    kind: "list",
+    default: undefined,
+    description:
+      "Private networks (CIDRs, comma separated, or `none`) that webhooks may reach; unset: this machine, when the " +
+      "edge is bound to a loopback address without trusted proxies, else none.",
+  },
   MILLRACE_LOG_LEVEL: {
     kind: "string",
     default: "info",
@@ -222,6 +242,10 @@ export interface Config {
   readonly dedupeIdsMax: number;
   readonly dedupeDays: number;
   readonly clickhouseMemoryBytesMax: number;
+  readonly smtpUrl: string | undefined;
+  readonly mailFrom: string;
+  /** Private networks that webhooks may reach, as CIDRs. */
+  readonly webhookPrivate: readonly string[];
   readonly logLevel: string;
   readonly instance: string | undefined;
   readonly supervised: boolean;
@@ -283,6 +307,7 @@ export function readConfig(env: Environment = process.env): Config {
   if (!["debug", "info", "warn", "error"].includes(logLevel)) {
     problems.push(`MILLRACE_LOG_LEVEL must be debug, info, warn or error; it is "${logLevel}"`);
   }
+  const webhookPrivate = readWebhookPrivate(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
   const text = (name: keyof typeof configTable): string | undefined => values[name];
@@ -313,8 +338,38 @@ export function readConfig(env: Environment = process.env): Config {
     dedupeIdsMax: integer("MILLRACE_DEDUPE_IDS_MAX"),
     dedupeDays: integer("MILLRACE_DEDUPE_DAYS"),
     clickhouseMemoryBytesMax: integer("MILLRACE_CLICKHOUSE_MEMORY_BYTES_MAX"),
+    smtpUrl: text("MILLRACE_SMTP_URL"),
+    mailFrom: text("MILLRACE_MAIL_FROM") as string,
+    webhookPrivate,
     logLevel,
     instance: text("MILLRACE_INSTANCE"),
     supervised: integer("MILLRACE_SUPERVISED") === 1,
   };
+}
+
+/**
+ * Who can use an edge bound to loopback can reach this machine anyhow, unless a proxy passes requests of others on to
+ * it. A tier that runs alone knows nothing of the edge.
+ */
+function readWebhookPrivate(
+  values: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): string[] {
+  const given = values["MILLRACE_WEBHOOK_PRIVATE"];
+  if (given !== undefined) {
+    const networks = given === "none" ? [] : given.split(",").filter((cidr) => cidr !== "");
+    for (const network of networks) {
+      if (!isNetwork(network)) problems.push(`MILLRACE_WEBHOOK_PRIVATE must be CIDRs; "${network}" is none`);
+    }
+    return networks;
+  }
+  const isLoopback = /^(127(\.\d+){3}|::1|localhost)$/.test(values["MILLRACE_HOST"] ?? "");
+  const isWhole = values["MILLRACE_SUPERVISED"] === "1" && values["MILLRACE_TRUSTED_PROXIES"] === "";
+  return isLoopback && isWhole ? ["127.0.0.0/8", "::1/128"] : [];
+}
+
+function isNetwork(cidr: string): boolean {
+  const [address = "", prefix = "", ...rest] = cidr.split("/");
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }

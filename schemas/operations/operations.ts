@@ -1,5 +1,6 @@
 // Every operation of the public interface. The edge's routes come from this table, and so does GET /openapi.json.
 import { administrationOperations } from "./administration.ts";
+import { alertsOperations } from "./alerts.ts";
 import { catalogueOperations } from "./catalogue.ts";
 import { cohortsOperations } from "./cohorts.ts";
 import { healthOperations } from "./health.ts";
@@ -20,6 +21,7 @@ export const operations: readonly Operation[] = [
   ...jobsOperations,
   ...insightsOperations,
   ...cohortsOperations,
+  ...alertsOperations,
   ...catalogueOperations,
   ...usersOperations,
   ...administrationOperations,
