@@ -253,7 +253,7 @@ describe(`the tables of a cluster (seed ${seed})`, () => {
             (store) => new QueryRun({ store, projectId: batchProjects[0], signal, people: nobodyJoined }),
           ) as [QueryRun, QueryRun];
           const [expected, answer] = (await Promise.all(
-            runs.map((run) => answerTrends(request, run, rollups)),
+            runs.map((run) => answerTrends(request, run, { rollups })),
           )) as [TrendsResult, TrendsResult];
           for (const source of runs[0].source.split("+")) sources.add(source);
           linesWithEvents += expected.series.filter(({ total }) => (total ?? 0) !== 0).length;

@@ -1,6 +1,6 @@
 // The bucket of a row as SQL, and back: boundaries travel as numbers, so the store and this process agree exactly.
 import type { Buckets } from "../time/buckets.ts";
-import type { EventTable } from "../sql/scope.ts";
+import type { EventTable, KeptTable } from "../sql/scope.ts";
 import type { Parameters } from "../sql/parameters.ts";
 
 const timeColumns = {
@@ -11,12 +11,27 @@ const timeColumns = {
   rollup_day: "day",
 } as const satisfies Record<EventTable, string>;
 
+/** Columns that count days or hours since 1970, and how long each is. */
+const countedTimes = {
+  partial_day: { column: "day", ms: 86_400_000 },
+  partial_hour: { column: "hour", ms: 3_600_000 },
+} as const satisfies Record<KeptTable, object>;
+
+function isCounted(table: EventTable | KeptTable): table is KeptTable {
+  return Object.hasOwn(countedTimes, table);
+}
+
 /** Rows of [fromMs, endMs); compares the column itself, so that the store can skip what lies outside. */
 export function rangeSql(
-  table: EventTable,
+  table: EventTable | KeptTable,
   range: { readonly fromMs: number; readonly endMs: number },
   parameters: Parameters,
 ): string {
+  if (isCounted(table)) {
+    const { column, ms } = countedTimes[table];
+    const first = parameters.bind("Int64", Math.ceil(range.fromMs / ms));
+    return `${column} BETWEEN ${first} AND ${parameters.bind("Int64", Math.ceil(range.endMs / ms) - 1)}`;
+  }
   const column = timeColumns[table];
   const from = parameters.bind("Int64", range.fromMs);
   const last = parameters.bind("Int64", range.endMs - 1);
@@ -33,17 +48,24 @@ function uniformSeconds(buckets: Buckets): number | undefined {
 }
 
 /** An Int64 that stands for the bucket; `bucketIndexes` turns it into the bucket's position. */
-export function bucketSql(table: EventTable, buckets: Buckets, parameters: Parameters): string {
+export function bucketSql(table: EventTable | KeptTable, buckets: Buckets, parameters: Parameters): string {
   const originMs = buckets.startsMs[0] as number;
   // Offsets are never negative, so integer division rounds down. All boundaries are whole seconds.
-  const offset =
-    table === "events" || table === "steps"
-      ? `intDiv(toUnixTimestamp64Milli(${timeColumns[table]}) - ${parameters.bind("Int64", originMs)}, 1000)`
-      : `toUnixTimestamp64Second(${timeColumns[table]}) - ${parameters.bind("Int64", originMs / 1000)}`;
+  const offset = offsetSecondsSql(table, originMs, parameters);
   const step = uniformSeconds(buckets);
   if (step !== undefined) return `intDiv(${offset}, ${parameters.bind("Int64", step)})`;
   const offsets = buckets.startsMs.map((start) => (start - originMs) / 1000);
   return `toInt64(roundDown(${offset}, ${parameters.bind("Array(Int64)", offsets)}))`;
+}
+
+function offsetSecondsSql(table: EventTable | KeptTable, originMs: number, parameters: Parameters): string {
+  if (isCounted(table)) {
+    const { column, ms } = countedTimes[table];
+    return `toInt64(${column}) * ${ms / 1000} - ${parameters.bind("Int64", originMs / 1000)}`;
+  }
+  return table === "events" || table === "steps"
+    ? `intDiv(toUnixTimestamp64Milli(${timeColumns[table]}) - ${parameters.bind("Int64", originMs)}, 1000)`
+    : `toUnixTimestamp64Second(${timeColumns[table]}) - ${parameters.bind("Int64", originMs / 1000)}`;
 }
 
 /** From what `bucketSql` answers to the position in `startsMs`. */

@@ -1,7 +1,13 @@
 // The persons of each calendar interval as sets (bitmaps): what retention, stickiness and lifecycle are made of.
-// Sets come from rollups where intervals are whole days or hours of UTC and only people are filtered, else from
-// steps or events; any mix of tables gives the same sets.
-import { areSets, cutBitmapSql } from "../people/person-set.ts";
+// Sets come from rollups where intervals are whole days or hours of UTC and only people are filtered, from what is
+// kept of a selector where it has the same conditions on events, else from steps or events; any mix of tables gives
+// the same sets.
+import type { Filter } from "#schemas/query/filter.ts";
+import { splitFilters } from "#schemas/selectors/selectors-of.ts";
+import type { Wanted } from "../partials/find-cover.ts";
+import { fromSlice, isKept, planKept, sliceBucketSql, type KeptPlan } from "../partials/kept-slices.ts";
+import type { Shortcuts } from "../partials/shortcuts.ts";
+import { cutBitmapSql } from "../people/person-set.ts";
 import { personsOfSql, personSql } from "../people/person-sql.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { tableOf } from "../sql/filters.ts";
@@ -10,7 +16,7 @@ import type { Buckets } from "../time/buckets.ts";
 import { instantMsMax, instantMsMin } from "../time/instants.ts";
 import { bucketKeys, bucketSql, rangeSql } from "./bucket-sql.ts";
 import { eventConditions, type EventSelector } from "./event-conditions.ts";
-import { planSlices, rollupsOfUsers, type RollupTable, type Slice } from "./plan-slices.ts";
+import { planSlices, rollupsOfUsers, type Slice } from "./plan-slices.ts";
 
 export interface IntervalSets {
   readonly selector: EventSelector;
@@ -26,22 +32,31 @@ export interface IntervalSets {
   readonly occurrencesMin: number;
 }
 
+/** Tables, or what is kept of a selector and rows where nothing is. */
+type RangePlan = readonly Slice[] | KeptPlan;
+
 export interface SetsPlan {
-  readonly slices: readonly Slice[];
-  readonly history: readonly Slice[];
+  readonly slices: RangePlan;
+  readonly history: RangePlan;
 }
 
 /** Key of the set before the first interval; those of intervals are `bucketKeys`, ascending from 0. */
 export const historyKey = -1;
 
-/** `rollups` narrows what may be used; tests prove that every choice gives the same answer. */
-export function planSets(sets: IntervalSets, rollups?: readonly RollupTable[]): SetsPlan {
+export function planSets(sets: IntervalSets, { rollups, partials }: Shortcuts): SetsPlan {
   const { startsMs } = sets.buckets;
   const fromMs = Math.max(sets.fromMs ?? (startsMs[0] as number), instantMsMin);
   const endMs = Math.min(sets.endMs, sets.buckets.endMs, instantMsMax + 1);
-  const plan = (range: { fromMs: number; endMs: number }): readonly Slice[] => {
+  const { ofEvents } = conditionsOf(sets);
+  const isBitmapOnly = sets.occurrencesMin === 1 && ofEvents.length === 0;
+  const table = tableOf(ofEvents);
+  const wanted = wantedOfSets(sets);
+  const days = wanted === undefined ? undefined : partials?.find(wanted);
+  const plan = (range: { fromMs: number; endMs: number }): RangePlan => {
     if (range.fromMs >= range.endMs) return [];
-    if (!isBitmapOnly(sets)) return [{ table: tableOf(sets.selector.filters), ...range }];
+    const kept = days === undefined ? undefined : planKept(range, startsMs, days, table);
+    if (kept !== undefined) return kept;
+    if (!isBitmapOnly) return [{ table, ...range }];
     const allowed = rollupsOfUsers.filter((table) => rollups?.includes(table) ?? true);
     return planSlices(range, startsMs, allowed);
   };
@@ -51,13 +66,35 @@ export function planSets(sets: IntervalSets, rollups?: readonly RollupTable[]): 
   };
 }
 
-/** True when no single event has to be looked at: filters, if any, are sets of people themselves. */
-function isBitmapOnly({ selector, occurrencesMin }: IntervalSets): boolean {
-  return occurrencesMin === 1 && areSets(selector.filters);
+/** What is asked of events one by one, and what cuts the finished sets: conditions that are sets of people. */
+function conditionsOf({ selector, occurrencesMin }: IntervalSets): {
+  readonly ofEvents: readonly Filter[];
+  readonly ofPeople: readonly Filter[];
+} {
+  // Where a person's events are counted, there is no finished set to cut but what they leave.
+  const split = occurrencesMin === 1 ? splitFilters(selector.filters) : undefined;
+  return split ?? { ofEvents: selector.filters, ofPeople: [] };
+}
+
+/** What the sets would take from a selector, if somebody had it kept; undefined where every row is needed. */
+export function wantedOfSets({ selector, occurrencesMin }: IntervalSets): Wanted | undefined {
+  const split = splitFilters(selector.filters);
+  if (occurrencesMin > 1 || split === undefined || split.ofEvents.length === 0) return undefined;
+  return { event: selector.event, filters: split.ofEvents, users: true };
+}
+
+/** All that the sets look at. */
+export function rangeOfSets({ buckets, fromMs, endMs, history }: IntervalSets): {
+  fromMs: number;
+  endMs: number;
+} {
+  return { fromMs: history ? instantMsMin : (fromMs ?? (buckets.startsMs[0] as number)), endMs };
 }
 
 export function sourcesOf({ slices, history }: SetsPlan): string[] {
-  return [...slices, ...history].map((slice) => slice.table);
+  const tables = (plan: RangePlan): string[] =>
+    ("kept" in plan ? plan.slices : plan).map((slice) => slice.table);
+  return [...tables(slices), ...tables(history)];
 }
 
 /**
@@ -68,13 +105,11 @@ export function personSetsSql(sets: IntervalSets, plan: SetsPlan, context: SqlCo
   const keys = [...(sets.history ? [historyKey] : []), ...bucketKeys(sets.buckets)];
   const empty = `SELECT arrayJoin(${context.parameters.bind("Array(Int64)", keys)}) AS interval_key, bitmapBuild(emptyArrayUInt32()) AS slice_persons`;
   const parts = [
-    ...plan.history.map((slice) => sliceSql(sets, slice, `toInt64(${historyKey})`, context)),
-    ...plan.slices.map((slice) =>
-      sliceSql(sets, slice, bucketSql(slice.table, sets.buckets, context.parameters), context),
-    ),
+    ...rangeSetsSql(sets, plan.history, true, context),
+    ...rangeSetsSql(sets, plan.slices, false, context),
   ];
   const merged = personsOfSql(context.people, "groupBitmapMergeState(slice_persons)");
-  const persons = isBitmapOnly(sets) ? cutBitmapSql(merged, sets.selector.filters, context) : merged;
+  const persons = cutBitmapSql(merged, conditionsOf(sets).ofPeople, context);
   return [
     `SELECT interval_key, ${persons} AS persons`,
     `FROM (\n${[...parts, empty].join("\nUNION ALL\n")}\n)`,
@@ -82,14 +117,34 @@ export function personSetsSql(sets: IntervalSets, plan: SetsPlan, context: SqlCo
   ].join("\n");
 }
 
+function rangeSetsSql(sets: IntervalSets, plan: RangePlan, history: boolean, context: SqlContext): string[] {
+  const { buckets } = sets;
+  const selector = { event: sets.selector.event, filters: conditionsOf(sets).ofEvents };
+  const before = `toInt64(${historyKey})`;
+  if (!("kept" in plan)) {
+    return plan.map((slice) =>
+      sliceSql(
+        { ...sets, selector },
+        slice,
+        history ? before : bucketSql(slice.table, buckets, context.parameters),
+        context,
+      ),
+    );
+  }
+  return plan.slices.map((slice) => {
+    const key = history ? before : sliceBucketSql(slice, buckets, context);
+    const set = isKept(slice.table) ? "groupBitmapMergeState(users)" : "groupBitmapState(user_number)";
+    const rows = fromSlice(slice, plan.kept, selector, context);
+    return `SELECT ${key} AS interval_key, ${set} AS slice_persons\n${rows}\nGROUP BY interval_key`;
+  });
+}
+
 function sliceSql(sets: IntervalSets, slice: Slice, key: string, context: SqlContext): string {
-  const { event, filters } = sets.selector;
-  // Filters that are sets of people cut the finished sets.
   const conditions = [
     rangeSql(slice.table, slice, context.parameters),
-    ...eventConditions({ event, filters: isBitmapOnly(sets) ? [] : filters }, context),
+    ...eventConditions(sets.selector, context),
   ];
-  const rows = fromTable(rollupTable(slice.table, event), conditions);
+  const rows = fromTable(rollupTable(slice.table, sets.selector.event), conditions);
   if (slice.table !== "steps" && slice.table !== "events") {
     return `SELECT ${key} AS interval_key, groupBitmapMergeState(users) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }

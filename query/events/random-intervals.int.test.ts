@@ -168,7 +168,7 @@ it(`retention agrees with the reference (seed ${seed}, ${cases} cases)`, { timeo
     const { cohorts, breakdowns, people } = expectedRetention(data, query);
     returned += cohorts.reduce((sum, row) => sum + (row.returned[1] ?? 0), 0);
     for (const { rollups, run } of runs()) {
-      const answer = await answerRetention(request, run, rollups);
+      const answer = await answerRetention(request, run, { rollups });
       expect(answer.cohorts, what).toEqual(cohorts);
       expect(answer.breakdowns, what).toEqual(breakdowns);
     }
@@ -181,7 +181,7 @@ it(`retention agrees with the reference (seed ${seed}, ${cases} cases)`, { timeo
     for (let next: number | undefined = 0; next !== undefined;) {
       const cursor = writeCursor(next);
       const usersRequest = readRetentionUsersRequest({ ...query, row, limit, cursor }, nowMs);
-      const page = await readRow(usersRequest, run, rollups);
+      const page = await readRow(usersRequest, run, { rollups });
       expect(page.persons.length, what).toBe(Math.min(limit, expected.length - got.length));
       got.push(...page.persons.map(({ person, returned }): [number, number[]] => [person, returned]));
       next = page.next;
@@ -211,7 +211,7 @@ it(`stickiness agrees with the reference (seed ${seed}, ${cases} cases)`, { time
     for (const counts of expected)
       for (const [intervals, users] of counts) if (intervals > 1) several += users;
     for (const { rollups, run } of runs()) {
-      const answer = await answerStickiness(request, run, rollups);
+      const answer = await answerStickiness(request, run, { rollups });
       const got = answer.series.map(
         ({ counts }) =>
           new Map(counts.flatMap(({ intervals, users }) => (users > 0 ? [[intervals, users]] : []))),
@@ -250,7 +250,7 @@ it(`lifecycle agrees with the reference (seed ${seed}, ${cases} cases)`, { timeo
       seen[kind] += Math.abs(expected[kind].reduce((sum, value) => sum + value, 0));
     }
     for (const { rollups, run } of runs()) {
-      expect(await answerLifecycle(request, run, rollups), what).toEqual(expected);
+      expect(await answerLifecycle(request, run, { rollups }), what).toEqual(expected);
     }
   });
   for (const count of Object.values(seen)) expect(count).toBeGreaterThan(cases);

@@ -5,7 +5,20 @@ export const eventTables = ["events", "steps", "rollup_minute", "rollup_hour", "
 export type EventTable = (typeof eventTables)[number];
 /** The rollups of users, without the event's name: for whoever asks for any event. */
 export type AnyEventTable = "rollup_hour_any" | "rollup_day_any";
-type Table = EventTable | AnyEventTable | "event_outcomes" | "persons" | "user_properties" | "cohort_members";
+/** What is kept of selectors, by hour and by day. */
+export type KeptTable = "partial_hour" | "partial_day";
+type Table =
+  | EventTable
+  | AnyEventTable
+  | KeptTable
+  | "partial_state"
+  | "steps_sample"
+  | "event_outcomes"
+  | "persons"
+  | "user_properties"
+  | "cohort_members"
+  | "funnel_days"
+  | "person_history";
 
 /** The table that holds a rollup's rows of this event; null: of any. Its columns are the same. */
 export function rollupTable(table: EventTable, event: string | null): EventTable | AnyEventTable {

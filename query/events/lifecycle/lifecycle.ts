@@ -9,28 +9,27 @@ import type { Turnover } from "../../sets/count-sets.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { bucketKeys } from "../bucket-sql.ts";
 import { historyKey, personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
 
 export const lifecycle = createQuery({
   read: readLifecycleRequest,
-  answer: (request, run, context) => answerLifecycle(request, run, undefined, context.pool),
+  answer: (request, run, context) => answerLifecycle(request, run, {}, context.pool),
 });
 
 type Counts = Omit<LifecycleAnswer, "meta" | "explain">;
 
 /**
- * `rollups`: tables that may be used instead of rows; all when absent. Tests compare.
  * `pool`: threads to count in; absent: this one.
  */
 export async function answerLifecycle(
   request: LifecycleRequest,
   run: QueryRun,
-  rollups?: readonly RollupTable[],
+  shortcuts: Shortcuts = {},
   pool?: TaskPool,
 ): Promise<Counts> {
   const sets = { ...request, history: true, occurrencesMin: 1 };
-  const plan = planSets(sets, rollups);
+  const plan = planSets(sets, shortcuts);
   const context: SqlContext = { parameters: new Parameters(), people: run.people };
   // The sets in their order: all history, the interval before the range, the intervals of the range.
   const places = [historyKey, ...bucketKeys(request.buckets)];

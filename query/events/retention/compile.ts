@@ -9,7 +9,7 @@ import type { ValueSource } from "../../sql/value-text.ts";
 import type { Statement } from "../../store/run-statement.ts";
 import { bucketKeys } from "../bucket-sql.ts";
 import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { membersSql, valuedMembersSql } from "./members.ts";
 import type { RetentionRequest, RetentionUsersRequest } from "./request.ts";
 
@@ -27,28 +27,27 @@ export type Tables =
 
 interface CompileOptions {
   readonly people: People;
-  /** Tables that may be used instead of rows; all when absent. */
-  readonly rollups: readonly RollupTable[] | undefined;
+  readonly shortcuts: Shortcuts;
 }
 
 /** Rows: number of the table, of the row (from 0), and its members. Empty rows may miss. */
 export function compileMembers(
   request: RetentionRequest,
   tables: Tables,
-  { people, rollups }: CompileOptions,
+  { people, shortcuts }: CompileOptions,
 ): Compiled {
   const context: SqlContext = { parameters: new Parameters(), people };
-  const members = rankedMembersSql(request, tables, context, rollups);
+  const members = rankedMembersSql(request, tables, context, shortcuts);
   const keys = context.parameters.bind("Array(Int64)", bucketKeys(request.buckets));
   const sql = `SELECT toInt32(rank), toInt32(indexOf(${keys}, interval_key) - 1), members FROM (${members.sql})`;
   return { statement: { sql, parameters: context.parameters.values }, sources: members.sources };
 }
 
 /** Rows: number of the interval (from 0), and who returned in it; cumulative: in it or later. */
-export function compileReturns(request: RetentionRequest, { people, rollups }: CompileOptions): Compiled {
+export function compileReturns(request: RetentionRequest, { people, shortcuts }: CompileOptions): Compiled {
   const context: SqlContext = { parameters: new Parameters(), people };
   const returning = returningSets(request, 0);
-  const plan = planSets(returning, rollups);
+  const plan = planSets(returning, shortcuts);
   const keys = context.parameters.bind("Array(Int64)", bucketKeys(request.buckets));
   const sets = personSetsSql(returning, plan, context);
   const persons = request.cumulative
@@ -76,10 +75,10 @@ export function membersReturn(request: RetentionRequest, tables: Tables): boolea
 export function compileTop(
   request: RetentionRequest,
   source: ValueSource & { readonly limit: number },
-  { people, rollups }: CompileOptions,
+  { people, shortcuts }: CompileOptions,
 ): Compiled {
   const context: SqlContext = { parameters: new Parameters(), people };
-  const members = valuedMembersSql(request, source, context, rollups);
+  const members = valuedMembersSql(request, source, context, shortcuts);
   const sql = [
     `SELECT value, sum(bitmapCardinality(members)) AS total FROM (${members.sql})`,
     "GROUP BY value ORDER BY total DESC, value ASC NULLS LAST",
@@ -89,20 +88,23 @@ export function compileTop(
 }
 
 /** One page of a row's members in order of their numbers. Columns: offset of the interval, who of them is in it. */
-export function compileUsers(request: RetentionUsersRequest, { people, rollups }: CompileOptions): Compiled {
+export function compileUsers(
+  request: RetentionUsersRequest,
+  { people, shortcuts }: CompileOptions,
+): Compiled {
   const context: SqlContext = { parameters: new Parameters(), people };
   const { startsMs, endMs } = request.buckets;
   const buckets = {
     startsMs: [startsMs[request.row] as number],
     endMs: startsMs[request.row + 1] ?? endMs,
   };
-  const members = membersSql({ ...request, buckets }, context, rollups);
+  const members = membersSql({ ...request, buckets }, context, shortcuts);
   const page = `bitmapSubsetLimit(members, ${context.parameters.bind("UInt32", request.firstPerson)}, ${context.parameters.bind("UInt32", request.limit + 1)})`;
   const parts = ["SELECT 0 AS offset, bitmapToArray(page) AS persons_of_page"];
   const sources = new Set(members.sources);
   if (request.row + 1 < startsMs.length) {
     const returning = returningSets(request, request.row + 1);
-    const plan = planSets(returning, rollups);
+    const plan = planSets(returning, shortcuts);
     for (const source of sourcesOf(plan)) sources.add(source);
     const keys = context.parameters.bind("Array(Int64)", bucketKeys(returning.buckets));
     parts.push(
@@ -118,10 +120,10 @@ function rankedMembersSql(
   request: RetentionRequest,
   tables: Tables,
   context: SqlContext,
-  rollups: readonly RollupTable[] | undefined,
+  shortcuts: Shortcuts,
 ): { sql: string; sources: readonly string[] } {
   if (typeof tables === "object" && "values" in tables) {
-    const members = valuedMembersSql(request, tables.values, context, rollups);
+    const members = valuedMembersSql(request, tables.values, context, shortcuts);
     return {
       sql: [
         `SELECT ${valueRankSql("value", tables.top, context)} AS rank, interval_key, groupBitmapMergeState(members) AS members`,
@@ -130,7 +132,7 @@ function rankedMembersSql(
       sources: members.sources,
     };
   }
-  const members = membersSql(request, context, rollups);
+  const members = membersSql(request, context, shortcuts);
   if (tables === "one") {
     return { sql: `SELECT 0 AS rank, interval_key, members FROM (${members.sql})`, sources: members.sources };
   }
@@ -146,7 +148,7 @@ function rankedMembersSql(
   };
 }
 
-function returningSets(request: RetentionRequest, firstRow: number): IntervalSets {
+export function returningSets(request: RetentionRequest, firstRow: number): IntervalSets {
   const { startsMs, endMs } = request.buckets;
   return {
     selector: request.returning,

@@ -7,7 +7,7 @@ import { instantMsMax, instantMsMin } from "../../time/instants.ts";
 import { bucketSql, rangeSql } from "../bucket-sql.ts";
 import { eventConditions } from "../event-conditions.ts";
 import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import type { RetentionRequest } from "./request.ts";
 
 /** What decides about the members of rows; `buckets` may be a part of the request's. */
@@ -18,20 +18,21 @@ export interface Members {
   readonly sources: readonly string[];
 }
 
-/** Rows interval_key, members (a bitmap). */
-export function membersSql(
-  rows: Rows,
-  context: SqlContext,
-  rollups: readonly RollupTable[] | undefined,
-): Members {
-  const sets: IntervalSets = {
+/** Who did the target event when. */
+export function targetSets(rows: Rows): IntervalSets {
+  return {
     selector: rows.target,
     buckets: rows.buckets,
     endMs: rows.endMs,
     history: rows.type === "first_time",
     occurrencesMin: 1,
   };
-  const plan = planSets(sets, rollups);
+}
+
+/** Rows interval_key, members (a bitmap). */
+export function membersSql(rows: Rows, context: SqlContext, shortcuts: Shortcuts): Members {
+  const sets = targetSets(rows);
+  const plan = planSets(sets, shortcuts);
   const persons = personSetsSql(sets, plan, context);
   const sources = sourcesOf(plan);
   if (!sets.history) return { sql: `SELECT interval_key, persons AS members FROM (${persons})`, sources };
@@ -53,10 +54,10 @@ export function valuedMembersSql(
   rows: Rows,
   source: ValueSource,
   context: SqlContext,
-  rollups: readonly RollupTable[] | undefined,
+  shortcuts: Shortcuts,
 ): Members {
   if (source.on === "event") return touchedMembersSql(rows, source, context);
-  const members = membersSql(rows, context, rollups);
+  const members = membersSql(rows, context, shortcuts);
   // The value hangs on the person alone, so the finished sets are taken apart: no event is looked at.
   return {
     sql: [

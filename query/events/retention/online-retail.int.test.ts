@@ -59,7 +59,7 @@ describe.skipIf(!onlineRetailPresent)("a year of orders", () => {
 
   it.each(plans)("first orders by month, and when people came back, from $tables", async ({ rollups }) => {
     const request = readRetentionRequest({ ...monthly, type: "first_time" }, nowMs);
-    const { cohorts } = await answerRetention(request, run(), rollups);
+    const { cohorts } = await answerRetention(request, run(), { rollups });
     expect(cohorts.map(({ returned }) => returned)).toEqual([
       [885, 324, 286, 340, 321, 352, 321, 309, 313, 350, 331, 445, 235],
       [417, 92, 111, 96, 134, 120, 103, 101, 125, 136, 152, 49],

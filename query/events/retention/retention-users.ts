@@ -3,7 +3,7 @@ import type { RetentionUsersAnswer } from "#schemas/query/retention.ts";
 import { createQuery } from "../../answer-query.ts";
 import { namePersons } from "../../people/name-persons.ts";
 import type { QueryRun } from "../../store/query-run.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { compileUsers } from "./compile.ts";
 import { readRetentionUsersRequest, writeCursor, type RetentionUsersRequest } from "./request.ts";
 
@@ -35,9 +35,9 @@ interface Returns {
 export async function readRow(
   request: RetentionUsersRequest,
   run: QueryRun,
-  rollups?: readonly RollupTable[],
+  shortcuts: Shortcuts = {},
 ): Promise<{ persons: Returns[]; next: number | undefined }> {
-  const { statement, sources } = compileUsers(request, { people: run.people, rollups });
+  const { statement, sources } = compileUsers(request, { people: run.people, shortcuts });
   const rows = await run.rows({ step: `people of row ${request.row}`, sources }, statement);
   const returned = new Map<number, number[]>();
   const ordered = (rows as readonly (readonly [number, readonly number[]])[]).toSorted(

@@ -1,32 +1,44 @@
 // svc.query.retention: the body of POST /v1/query/retention to its answer.
 import type { RetentionAnswer } from "#schemas/query/retention.ts";
 import { createQuery } from "../../answer-query.ts";
+import { loadPartialsOfSets } from "../partials-of-sets.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { overlapsOf, readSetRows } from "../../sets/count-in-parts.ts";
 import type { Overlaps } from "../../sets/count-sets.ts";
-import type { RollupTable } from "../plan-slices.ts";
-import { compileMembers, compileReturns, compileTop, membersReturn, type Tables } from "./compile.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
+import {
+  compileMembers,
+  compileReturns,
+  compileTop,
+  membersReturn,
+  returningSets,
+  type Tables,
+} from "./compile.ts";
+import { targetSets } from "./members.ts";
 import { readRetentionRequest, type RetentionRequest } from "./request.ts";
 import { shapeCohorts, shapeTable, shapeValues } from "./shape.ts";
 
 export const retention = createQuery({
   read: readRetentionRequest,
-  answer: (request, run, context) => answerRetention(request, run, undefined, context.pool),
+  answer: async (request, run, { postgres, pool }) => {
+    const sets = [targetSets(request), returningSets(request, 0)];
+    const partials = await loadPartialsOfSets(run, postgres, sets);
+    return answerRetention(request, run, { partials }, pool);
+  },
 });
 
 /**
- * `rollups`: tables that may be used instead of rows; all when absent. Tests compare.
  * `pool`: threads to count in; absent: this one.
  */
 export async function answerRetention(
   request: RetentionRequest,
   run: QueryRun,
-  rollups?: readonly RollupTable[],
+  shortcuts: Shortcuts = {},
   pool?: TaskPool,
 ): Promise<Pick<RetentionAnswer, "cohorts" | "breakdowns">> {
   const { breakdown } = request;
-  const options = { people: run.people, rollups };
+  const options = { people: run.people, shortcuts };
   const count = request.buckets.startsMs.length;
   const alone = { others: undefined, count };
   const read = async (tables: Tables): Promise<Overlaps> => {

@@ -4,42 +4,53 @@ import { createQuery } from "../../answer-query.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { mapBounded, type QueryRun } from "../../store/query-run.ts";
-import { personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
+import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
+import { loadPartialsOfSets } from "../partials-of-sets.ts";
 import { readSetRows, timesOf } from "../../sets/count-in-parts.ts";
 import type { TaskPool } from "../../task-pool.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readStickinessRequest, type StickinessRequest } from "./request.ts";
 
 export const stickiness = createQuery({
   read: readStickinessRequest,
-  answer: (request, run, context) => answerStickiness(request, run, undefined, context.pool),
+  answer: async (request, run, { postgres, pool }) => {
+    const sets = request.series.map((series) => setsOf(request, series));
+    const partials = await loadPartialsOfSets(run, postgres, sets);
+    return answerStickiness(request, run, { partials }, pool);
+  },
 });
 
 /**
- * `rollups`: tables that may be used instead of rows; all when absent. Tests compare.
  * `pool`: threads to count in; absent: this one.
  */
 export async function answerStickiness(
   request: StickinessRequest,
   run: QueryRun,
-  rollups?: readonly RollupTable[],
+  shortcuts: Shortcuts = {},
   pool?: TaskPool,
 ): Promise<Pick<StickinessAnswer, "intervals" | "series">> {
   const series = await mapBounded(request.series, (each) =>
-    answerSeries(request, each, run, { rollups, pool }),
+    answerSeries(request, each, run, { shortcuts, pool }),
   );
   return { intervals: request.buckets.startsMs.length, series };
+}
+
+function setsOf(
+  { buckets, fromMs, endMs }: StickinessRequest,
+  series: StickinessRequest["series"][number],
+): IntervalSets {
+  return { selector: series, buckets, fromMs, endMs, history: false, occurrencesMin: 1 };
 }
 
 async function answerSeries(
   request: StickinessRequest,
   series: StickinessRequest["series"][number],
   run: QueryRun,
-  { rollups, pool }: { rollups: readonly RollupTable[] | undefined; pool: TaskPool | undefined },
+  { shortcuts, pool }: { shortcuts: Shortcuts; pool: TaskPool | undefined },
 ): Promise<StickinessSeries> {
-  const { buckets, fromMs, endMs } = request;
-  const sets = { selector: series, buckets, fromMs, endMs, history: false, occurrencesMin: 1 };
-  const plan = planSets(sets, rollups);
+  const { buckets } = request;
+  const sets = setsOf(request, series);
+  const plan = planSets(sets, shortcuts);
   const context: SqlContext = { parameters: new Parameters(), people: run.people };
   const rows = await readSetRows(
     run,

@@ -3,24 +3,25 @@ import type { TrendsAnswerSeries } from "#schemas/query/trends.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";
 import { mapBounded, type QueryRun } from "../../store/query-run.ts";
+import type { Statement } from "../../store/run-statement.ts";
 import { rangeSql } from "../bucket-sql.ts";
-import type { RollupTable } from "../plan-slices.ts";
+import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { isQuantile } from "./aggregate-sql.ts";
 import { compileRows, compileSlices, compileTop, type LineSource } from "./compile.ts";
-import { planSeries, sourcesOf } from "./plan.ts";
+import { compileKeptLines, compileKeptTop } from "./compile-kept.ts";
+import { planSeries, sourcesOf, type SeriesPlan } from "./plan.ts";
 import type { Period, TrendBreakdown, TrendSeries, TrendsRequest } from "./request.ts";
 import { shapeLines, shapeSeries, type Line } from "./shape.ts";
 
 /** More values than this and a quantile is approximated: keeping all of them takes 8 bytes each. */
 const exactQuantileEventsMax = 20_000_000;
 
-/** `rollups`: tables that may be used instead of rows; all when absent. Tests compare. */
 export async function answerTrends(
   request: TrendsRequest,
   run: QueryRun,
-  rollups?: readonly RollupTable[],
+  shortcuts: Shortcuts = {},
 ): Promise<{ series: TrendsAnswerSeries[] }> {
-  const tops = await mapBounded(request.series, (series) => topValues(run, request, series));
+  const tops = await mapBounded(request.series, (series) => topValues(run, request, series, shortcuts));
   const work = request.periods.flatMap((period) =>
     request.series.map((series, index) => ({ period, series, index })),
   );
@@ -28,7 +29,7 @@ export async function answerTrends(
     const top = tops[index];
     // Without a single value there is nothing to count; the period before is compared by the same values.
     if (top?.length === 0) return [];
-    return linesOf(run, request, series, period, top, rollups);
+    return linesOf(run, request, series, period, top, shortcuts);
   });
   const periods = request.periods.map((period, at) => ({
     period,
@@ -41,25 +42,27 @@ async function topValues(
   run: QueryRun,
   request: TrendsRequest,
   series: TrendSeries,
+  shortcuts: Shortcuts,
 ): Promise<readonly (string | null)[] | undefined> {
   const { breakdown } = request;
   const period = request.periods[0];
   if (breakdown === undefined || period === undefined) return undefined;
   if ("cohorts" in breakdown) return breakdown.cohorts;
-  const exact = await quantileIsExact(run, series, period);
-  const plan = planSeries(request, series, period);
-  if (plan.kind !== "rows") throw new Error("trends: a breakdown is answered from rows");
+  const plan = planSeries(request, series, period, shortcuts);
+  if (plan.kind === "slices") throw new Error("trends: rollups hold no values of properties");
+  const options = { period, people: run.people, source: breakdown, limit: breakdown.limit };
+  const statement =
+    plan.kind === "kept"
+      ? compileKeptTop({ ...options, ...plan })
+      : compileTop({
+          ...options,
+          series,
+          exact: await quantileIsExact(run, series, period),
+          table: plan.table,
+        });
   const rows = await run.rows(
     { step: `values of ${series.label}`, sources: sourcesOf(plan), plan },
-    compileTop({
-      series,
-      period,
-      people: run.people,
-      exact,
-      table: plan.table,
-      source: breakdown,
-      limit: breakdown.limit,
-    }),
+    statement,
   );
   return rows.map((row) => row[0] as string | null);
 }
@@ -70,23 +73,38 @@ async function linesOf(
   series: TrendSeries,
   period: Period,
   top: readonly (string | null)[] | undefined,
-  rollups: readonly RollupTable[] | undefined,
+  shortcuts: Shortcuts,
 ): Promise<Line[]> {
-  const plan = planSeries(request, series, period, rollups);
-  const { breakdown } = request;
-  const statement =
-    plan.kind === "slices"
-      ? compileSlices(series, period, run.people, plan.slices)
-      : compileRows({
-          series,
-          period,
-          people: run.people,
-          exact: await quantileIsExact(run, series, period),
-          table: plan.table,
-          ...(breakdown !== undefined && top !== undefined ? { breakdown: lineSource(breakdown, top) } : {}),
-        });
-  const rows = await run.rows({ step: series.label, sources: sourcesOf(plan), plan }, statement);
+  const plan = planSeries(request, series, period, shortcuts);
+  const rows = await run.rows(
+    { step: series.label, sources: sourcesOf(plan), plan },
+    await compileLines(run, request, series, { period, top, plan }),
+  );
   return shapeLines(rows, series, period, top);
+}
+
+async function compileLines(
+  run: QueryRun,
+  { breakdown }: TrendsRequest,
+  series: TrendSeries,
+  { period, top, plan }: { period: Period; top: readonly (string | null)[] | undefined; plan: SeriesPlan },
+): Promise<Statement> {
+  const { people } = run;
+  if (plan.kind === "slices") return compileSlices(series, period, people, plan.slices);
+  const lines = breakdown === undefined || top === undefined ? undefined : lineSource(breakdown, top);
+  if (plan.kind === "kept") {
+    const values = lines !== undefined && "values" in lines ? { breakdown: lines } : {};
+    return compileKeptLines({ ...plan, period, people, ...values });
+  }
+  const exact = await quantileIsExact(run, series, period);
+  return compileRows({
+    series,
+    period,
+    people,
+    exact,
+    table: plan.table,
+    ...(lines === undefined ? {} : { breakdown: lines }),
+  });
 }
 
 function lineSource(breakdown: TrendBreakdown, top: readonly (string | null)[]): LineSource {

@@ -112,12 +112,12 @@ it(
         linesWithEvents += expected.filter(({ line }) => (line.total ?? 0) !== 0).length;
         // Rollups make a difference only where they are used.
         const fromSlices = request.series.some(
-          (series) => planSeries(request, series, request.periods[0] as Period).kind === "slices",
+          (series) => planSeries(request, series, request.periods[0] as Period, {}).kind === "slices",
         );
         for (const rollups of fromSlices ? choices : [undefined]) {
           const signal = new AbortController().signal;
           const run = new QueryRun({ store, projectId, signal, people: world.people });
-          expectTrends((await answerTrends(request, run, rollups)).series, expected, what);
+          expectTrends((await answerTrends(request, run, { rollups })).series, expected, what);
           for (const source of run.source.split("+")) sources.add(source);
         }
       }

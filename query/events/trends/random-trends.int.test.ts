@@ -90,7 +90,7 @@ it(
           signal: new AbortController().signal,
           people: nobodyJoined,
         });
-        const answer = await answerTrends(request, run, rollups);
+        const answer = await answerTrends(request, run, { rollups });
         for (const source of run.source.split("+")) sources.add(source);
         expectTrends(answer.series, expected, what);
       }

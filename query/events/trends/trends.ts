@@ -1,9 +1,21 @@
 // svc.query.trends: the body of POST /v1/query/trends to its answer.
 import { createQuery } from "../../answer-query.ts";
+import { loadPartials } from "../../partials/load-partials.ts";
 import { answerTrends } from "./answer.ts";
-import { readTrendsRequest } from "./request.ts";
+import { wantedOfTrends } from "./plan.ts";
+import { readTrendsRequest, type TrendsRequest } from "./request.ts";
 
 export const trends = createQuery({
   read: readTrendsRequest,
-  answer: (request, run) => answerTrends(request, run),
+  answer: async (request, run, { postgres }) => {
+    const partials = await loadPartials(run, postgres, wantedOfTrends(request), rangeOf(request));
+    return answerTrends(request, run, { partials });
+  },
 });
+
+function rangeOf({ periods }: TrendsRequest): { fromMs: number; endMs: number } {
+  return {
+    fromMs: Math.min(...periods.map(({ fromMs }) => fromMs)),
+    endMs: Math.max(...periods.map(({ endMs }) => endMs)),
+  };
+}
