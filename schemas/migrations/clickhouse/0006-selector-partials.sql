@@ -1,6 +1,7 @@
 -- What is kept of selectors: for each event, hour and value what queries add up. Numbers of days and hours count from
 -- 1970 in UTC. A day is written under one generation; a newer one replaces it, and the older one is removed later,
 -- when no query can still be reading it. An event that a selector's filters refuse counts in `rows_seen` only.
+-- A row is some kilobytes, so granules are small: one event's days are read without its neighbours'.
 CREATE TABLE IF NOT EXISTS partial_hour
 (
     project_id UInt32,
@@ -22,7 +23,7 @@ CREATE TABLE IF NOT EXISTS partial_hour
 ENGINE = MergeTree
 PARTITION BY intDiv(day, 365)
 ORDER BY (project_id, selector_id, event, day, generation, hour)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 64, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- The same for whole days.
 CREATE TABLE IF NOT EXISTS partial_day
@@ -44,7 +45,7 @@ CREATE TABLE IF NOT EXISTS partial_day
 ENGINE = MergeTree
 PARTITION BY intDiv(day, 365)
 ORDER BY (project_id, selector_id, event, day, generation)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 64, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS partial_day_from_hours TO partial_day AS
 SELECT project_id, selector_id, event, day, generation, value,
