@@ -39,8 +39,9 @@ describe("the pipeline counts every event exactly once", { timeout: 120_000 }, (
     const deadline = Date.now() + msMax;
     const expected = expectedAccounts(sent);
     for (;;) {
-      const accounts = await readAccounts(bed);
+      // First: what is committed after this look is in the accounts, or it is pending.
       const pending = await pendingPartitions();
+      const accounts = await readAccounts(bed);
       if (pending === 0 || Date.now() > deadline) {
         expect({ pending, ...accounts }).toEqual({ pending: 0, ...expected });
         return;
