@@ -8,6 +8,7 @@ import { properties } from "./catalogue/properties.ts";
 import { propertyValues } from "./catalogue/property-values.ts";
 import { exportEvents } from "./events/export/export-events.ts";
 import { createExportQuery } from "./events/export/export-query.ts";
+import { makeFunnelDays } from "./events/funnel-days/make-days.ts";
 import { funnelUsers } from "./events/funnel/funnel-users.ts";
 import { funnel } from "./events/funnel/funnel.ts";
 import { lifecycle } from "./events/lifecycle/lifecycle.ts";
@@ -57,6 +58,7 @@ const methods: Readonly<Record<string, Method>> = {
 };
 const streams: Readonly<Record<string, StreamMethod>> = {
   dashboard_result: dashboardResult,
+  funnel_days: makeFunnelDays,
   export_events: exportEvents,
   export_query: createExportQuery(exportTables),
   run_job: runJob,

@@ -20,7 +20,10 @@ import { PartitionLeases } from "./actors/partition-leases.ts";
 import { EventWorkers } from "./events/event-workers.ts";
 import { createPipelineMetrics } from "./events/metrics.ts";
 import { DashboardStore } from "./insights/dashboard-store.ts";
+import { FunnelDayKeeper } from "./insights/funnel-day-keeper.ts";
+import { FunnelLedger } from "./insights/funnel-ledger.ts";
 import { serveInsights } from "./insights/insight-service.ts";
+import { createInsightMetrics } from "./insights/metrics.ts";
 import { InsightStore } from "./insights/insight-store.ts";
 import { JobLedger } from "./jobs/job-ledger.ts";
 import { JobRunner } from "./jobs/job-runner.ts";
@@ -133,6 +136,17 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     });
     releasers.add("cohorts", () => cohorts.stop());
 
+    const funnelLedger = new FunnelLedger(postgres);
+    const funnelDays = new FunnelDayKeeper({
+      connection,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      ledger: funnelLedger,
+      metrics: createInsightMetrics(registry, funnelLedger),
+      log,
+    });
+    funnelDays.start();
+    releasers.add("days of funnels", () => funnelDays.stop());
     const insights = serveInsights({
       connection,
       insights: new InsightStore(postgres),

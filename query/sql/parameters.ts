@@ -10,6 +10,7 @@ export type ParameterType =
   | "Array(String)"
   | "Array(Float64)"
   | "Array(Int64)"
+  | "Array(UInt32)"
   | "Array(UInt64)"
   | "Array(UInt16)";
 

@@ -8,6 +8,7 @@ import { PathsQuery } from "../query/paths.ts";
 import { RetentionQuery } from "../query/retention.ts";
 import { StickinessQuery } from "../query/stickiness.ts";
 import { TrendsQuery } from "../query/trends.ts";
+import type { KeptFunnel } from "./funnel-days.ts";
 
 const strict = { additionalProperties: false } as const;
 
@@ -113,4 +114,7 @@ export const InsightResult = Type.Object(
 );
 
 /** What svc.query.check_insight answers for a query that can be saved. */
-export type CheckedInsight = Readonly<Record<string, never>>;
+export interface CheckedInsight {
+  /** Null: there is nothing of it to keep by day. */
+  readonly funnel: KeptFunnel | null;
+}

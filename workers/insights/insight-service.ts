@@ -6,6 +6,7 @@ import type { CheckedInsight, InsightShape } from "#schemas/insights/insight.ts"
 import { callService } from "#streams/call-service.ts";
 import { serve, type Call } from "#streams/services.ts";
 import type { DashboardStore } from "./dashboard-store.ts";
+import { keepFunnel } from "./funnel-ledger.ts";
 import type { InsightStore, OnChange } from "./insight-store.ts";
 import { readDashboard, readId, readInsight } from "./read-body.ts";
 
@@ -34,7 +35,10 @@ export function serveInsights(options: {
   };
 
   const idOf = (call: Call): string => String(call.parameters["id"]);
-  const unchanged: OnChange = () => Promise.resolve();
+  const keep =
+    (projectId: number, funnel: CheckedInsight["funnel"]): OnChange =>
+    (client, insightId) =>
+      keepFunnel(client, { projectId, insightId, funnel });
 
   return serve(connection, {
     service: "insights",
@@ -42,19 +46,19 @@ export function serveInsights(options: {
     methods: {
       create: async (payload, call) => {
         const insight = readInsight(payload);
-        await check(insight, call);
-        return insights.create(call.projectId, insight, unchanged);
+        const { funnel } = await check(insight, call);
+        return insights.create(call.projectId, insight, keep(call.projectId, funnel));
       },
       replace: async (payload, call) => {
         const insight = readInsight(payload);
-        await check(insight, call);
-        return insights.replace(call.projectId, idOf(call), insight, unchanged);
+        const { funnel } = await check(insight, call);
+        return insights.replace(call.projectId, idOf(call), insight, keep(call.projectId, funnel));
       },
       list: async (_payload, call) => ({ insights: await insights.list(call.projectId) }),
       get: (payload, call) => insights.find(call.projectId, readId(payload)),
       delete: async (payload, call) => {
         const id = readId(payload);
-        await insights.delete(call.projectId, id, unchanged);
+        await insights.delete(call.projectId, id);
         return { id, deleted: true };
       },
       create_dashboard: (payload, call) => dashboards.create(call.projectId, readDashboard(payload)),

@@ -10,6 +10,7 @@ import {
 import type { Postgres } from "#ops/runtime/postgres.ts";
 
 interface InsightRow {
+  id: number;
   public_id: string;
   name: string;
   description: string | null;
@@ -23,7 +24,7 @@ interface InsightRow {
 const columns = "public_id, name, description, kind, query, range_days, created_at, updated_at";
 
 /** Runs in the transaction that changes the insight: what is kept for it follows it. */
-export type OnChange = (client: pg.PoolClient, projectId: number, publicId: string) => Promise<void>;
+export type OnChange = (client: pg.PoolClient, insightId: number) => Promise<void>;
 
 export class InsightStore {
   readonly #postgres: Postgres;
@@ -39,7 +40,7 @@ export class InsightStore {
       const { rows } = await client.query<InsightRow & { others: string }>(
         `INSERT INTO insights (public_id, project_id, name, description, kind, query, range_days)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
-         RETURNING ${columns}, (SELECT count(*) FROM insights WHERE project_id = $2) AS others`,
+         RETURNING id, ${columns}, (SELECT count(*) FROM insights WHERE project_id = $2) AS others`,
         [publicId, projectId, ...valuesOf(insight)],
       );
       const row = rows[0] as InsightRow & { others: string };
@@ -48,7 +49,7 @@ export class InsightStore {
           message: `The project has ${row.others} insights; ${insightLimits.insightsMax} are allowed.`,
         });
       }
-      await onChange(client, projectId, publicId);
+      await onChange(client, row.id);
       return buildInsight(row);
     });
   }
@@ -64,18 +65,18 @@ export class InsightStore {
       const { rows } = await client.query<InsightRow>(
         `UPDATE insights
          SET name = $3, description = $4, kind = $5, query = $6, range_days = $7, updated_at = now()
-         WHERE public_id = $1 AND project_id = $2 RETURNING ${columns}`,
+         WHERE public_id = $1 AND project_id = $2 RETURNING id, ${columns}`,
         [publicId, projectId, ...valuesOf(insight)],
       );
       const found = existing(rows);
-      await onChange(client, projectId, publicId);
+      await onChange(client, (rows[0] as InsightRow).id);
       return found;
     });
   }
 
   async list(projectId: number): Promise<SavedInsight[]> {
     const { rows } = await this.#postgres.query<InsightRow>(
-      `SELECT ${columns} FROM insights WHERE project_id = $1 ORDER BY id LIMIT $2`,
+      `SELECT id, ${columns} FROM insights WHERE project_id = $1 ORDER BY id LIMIT $2`,
       [projectId, insightLimits.insightsMax],
     );
     return rows.map(buildInsight);
@@ -84,22 +85,19 @@ export class InsightStore {
   /** Throws INSIGHT_NOT_FOUND. */
   async find(projectId: number, publicId: string): Promise<SavedInsight> {
     const { rows } = await this.#postgres.query<InsightRow>(
-      `SELECT ${columns} FROM insights WHERE public_id = $1 AND project_id = $2`,
+      `SELECT id, ${columns} FROM insights WHERE public_id = $1 AND project_id = $2`,
       [publicId, projectId],
     );
     return existing(rows);
   }
 
   /** Throws INSIGHT_NOT_FOUND. */
-  async delete(projectId: number, publicId: string, onChange: OnChange): Promise<void> {
-    await this.#transact(async (client) => {
-      const { rows } = await client.query<InsightRow>(
-        `DELETE FROM insights WHERE public_id = $1 AND project_id = $2 RETURNING ${columns}`,
-        [publicId, projectId],
-      );
-      existing(rows);
-      await onChange(client, projectId, publicId);
-    });
+  async delete(projectId: number, publicId: string): Promise<void> {
+    const { rows } = await this.#postgres.query<InsightRow>(
+      `DELETE FROM insights WHERE public_id = $1 AND project_id = $2 RETURNING id, ${columns}`,
+      [publicId, projectId],
+    );
+    existing(rows);
   }
 
   async #transact<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {

@@ -15,6 +15,8 @@ const tables = [
   "persons",
   "user_properties",
   "cohort_members",
+  "funnel_days",
+  "person_history",
 ] as const;
 
 /** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */

@@ -28,6 +28,8 @@ export interface RowsOptions {
   readonly group: number;
   /** Persons with this number or a higher one. */
   readonly firstPerson?: number;
+  /** Only rows of these user numbers. */
+  readonly users?: readonly number[];
 }
 
 export function rowsColumns(request: FunnelRequest): NumberColumn[] {
@@ -61,6 +63,9 @@ export function compileRows(request: FunnelRequest, options: RowsOptions): State
   ];
   if (options.firstPerson !== undefined) {
     conditions.push(`${person} >= ${parameters.bind("UInt32", options.firstPerson)}`);
+  }
+  if (options.users !== undefined) {
+    conditions.push(`user_number IN ${parameters.bind("Array(UInt32)", options.users)}`);
   }
   const columns = [
     `toUInt32(${person}) AS person`,
