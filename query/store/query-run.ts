@@ -1,5 +1,7 @@
 // The statements of one query: run within its project and budget, added up for `meta`, and explained when asked.
+import type { SampledMeta } from "#schemas/query/meta.ts";
 import type { People } from "../people/people.ts";
+import type { Sample } from "../sampling/sample.ts";
 import { explainStatement } from "./explain-statement.ts";
 import { runStatement, type Statement, type Store } from "./run-statement.ts";
 import { streamRows } from "./stream-rows.ts";
@@ -28,10 +30,12 @@ export class QueryRun implements QueryScope {
   readonly store: Store;
   readonly projectId: number;
   readonly signal: AbortSignal;
-  readonly people: People;
+  /** How the answer was scaled, when it is of a sample. */
+  sampled: SampledMeta | undefined;
   rowsRead = 0;
   /** What is approximated, and how; said in `meta`. */
   readonly notes = new Set<string>();
+  #people: People;
   readonly #sources = new Set<string>();
   readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
 
@@ -39,7 +43,16 @@ export class QueryRun implements QueryScope {
     this.store = scope.store;
     this.projectId = scope.projectId;
     this.signal = scope.signal;
-    this.people = scope.people;
+    this.#people = scope.people;
+  }
+
+  get people(): People {
+    return this.#people;
+  }
+
+  /** From now on only the people of the sample are looked at. */
+  narrow(sample: Sample): void {
+    this.#people = { ...this.#people, sample };
   }
 
   async rows(plan: StatementPlan, statement: Statement): Promise<readonly (readonly unknown[])[]> {
@@ -66,7 +79,7 @@ export class QueryRun implements QueryScope {
   }
 
   get exact(): boolean {
-    return this.notes.size === 0;
+    return this.notes.size === 0 && this.sampled === undefined;
   }
 
   /** Tables that answered, joined with +. */

@@ -6,6 +6,7 @@ import { renderForCluster } from "#schemas/clickhouse/render-for-cluster.ts";
 const tables = [
   "events",
   "steps",
+  "steps_sample",
   "rollup_minute",
   "rollup_hour",
   "rollup_day",

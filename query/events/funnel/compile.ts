@@ -4,6 +4,7 @@ import { isMemberSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
 import { personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
+import { sampledTable } from "../../sampling/sample.ts";
 import { filtersSql } from "../../sql/filters.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";
@@ -75,8 +76,9 @@ export function compileRows(request: FunnelRequest, options: RowsOptions): State
       ? []
       : [`${valueSql(request, request.breakdown, context)} AS value_number`]),
   ];
-  const sql = `SELECT ${columns.join(",\n  ")}\n${fromTable(plan.table, conditions)}`;
-  return { sql, parameters: parameters.values };
+  const source = sampledTable(plan.table, people);
+  const rows = fromTable(source.table, [...conditions, ...source.conditions]);
+  return { sql: `SELECT ${columns.join(",\n  ")}\n${rows}`, parameters: parameters.values };
 }
 
 /** The texts that numbers stand for. Columns: number, text. */
@@ -113,7 +115,7 @@ function groupConditions({ people, plan, group }: RowsOptions, person: string): 
   const { table, groups } = plan;
   if (groups === 1) return [];
   const conditions = [`${person} % ${groups} = ${group}`];
-  if (table === "steps" && !people.merged) {
+  if (table === "steps" && !people.merged && people.sample === undefined) {
     // The table is sorted by bucket: what is of other groups is not read.
     const every = Math.min(groups, stepsBuckets);
     const own = Array.from({ length: stepsBuckets / every }, (_, index) => index * every + (group % every));

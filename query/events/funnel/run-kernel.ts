@@ -1,5 +1,6 @@
 // A funnel's rows through the kernel: group by group of people, read here, decided in a thread of the pool.
 import { MillraceError } from "#schemas/errors.ts";
+import { rateOf } from "../../sampling/sample.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { readColumns } from "../../store/read-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";
@@ -43,7 +44,8 @@ export async function runKernel(
     { step: "how many events there are", sources: [] },
     compileEstimate(request),
   );
-  const rows = Number(estimated[0]?.[0] ?? 0);
+  const { sample } = run.people;
+  const rows = Math.ceil(Number(estimated[0]?.[0] ?? 0) * (sample === undefined ? 1 : rateOf(sample)));
   if (rows > groupRowsWanted * groupsMax) throw tooManyRows(rows);
   const suggested = planFunnel(request, rows);
   const plan = { ...suggested, groups: options.groups ?? suggested.groups };

@@ -6,6 +6,7 @@
 // walked inside the store are copied once for every anchor (tried).
 import type { People } from "../../people/people.ts";
 import { personSql } from "../../people/person-sql.ts";
+import { sampledTable } from "../../sampling/sample.ts";
 import { filtersSql, tableOf } from "../../sql/filters.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
@@ -39,7 +40,9 @@ export function compilePaths(
   const { parameters } = context;
   const table = pathsTable(request);
   const person = personSql(people);
+  const source = sampledTable(table, people);
   const conditions = [
+    ...source.conditions,
     rangeSql(table, request, parameters),
     `event IN ${parameters.bind("Array(String)", names)}`,
     filtersSql(request.filters, context),
@@ -48,7 +51,7 @@ export function compilePaths(
     const { index, count } = part;
     conditions.push(`${person} % ${parameters.bind("UInt32", count)} = ${parameters.bind("UInt32", index)}`);
     // The same condition on what the table is sorted by, where persons are not mapped.
-    if (table === "steps" && !people.merged && count <= bucketsOfSteps) {
+    if (source.table === "steps" && !people.merged && count <= bucketsOfSteps) {
       conditions.push(`bucket % ${parameters.bind("UInt32", count)} = ${parameters.bind("UInt32", index)}`);
     }
   }
@@ -61,7 +64,7 @@ export function compilePaths(
     request.anchor.filters.length === 0 ? "0" : `if(${filtersSql(request.anchor.filters, context)}, 0, 1)`;
   const sql = [
     `SELECT arraySort(groupArray(${elapsed} * 1048576 + ${name} * 2 + ${noAnchor}))`,
-    fromTable(table, conditions),
+    fromTable(source.table, conditions),
     `GROUP BY ${person}`,
   ].join("\n");
   return { sql, parameters: parameters.values };
