@@ -1,10 +1,16 @@
-// From a request's bytes to an answer, the same for every kind of query: parse ▸ check ▸ load the people ▸ run its
-// statements ▸ add `meta`. What is wrong with a query is said before any store is asked.
+// From a request's bytes to an answer, the same for every kind of query: parse ▸ check ▸ load the people ▸ the answer
+// that was kept, or in its turn and within its budget the statements of a new one ▸ add `meta`. What is wrong with a
+// query is said before any store is asked.
 import type { Meta } from "#schemas/query/meta.ts";
 import type { Call } from "#streams/services.ts";
+import type { Lane } from "./budget/fair-gate.ts";
+import { nameQuestion } from "./cache/question.ts";
+import { readProjectState } from "./cache/project-state.ts";
+import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
 import { loadPeople, type CohortUse } from "./people/people.ts";
 import type { QueryContext } from "./query-context.ts";
+import { answerSampled, type Sampling } from "./sampling/answer-sampled.ts";
 import { QueryRun } from "./store/query-run.ts";
 
 /** What every request says, beside what its kind needs. */
@@ -17,6 +23,22 @@ export interface QueryKind<Request extends QueryRequest, Answer extends object> 
   /** Fills in defaults; throws INVALID_QUERY with the path of every wrong field. */
   read(body: unknown, nowMs: number): Request;
   answer(request: Request, run: QueryRun, context: QueryContext): Promise<Answer>;
+  /** How it is answered when its rows are too many; absent: always from all of them. */
+  readonly sampling?: Sampling<Request, Answer>;
+  /**
+   * Answers of this kind are kept under its name, for as long as the events of their scope are what they were. Absent:
+   * they hold more than events and people, and are made each time.
+   */
+  readonly kept?: { readonly name: string; scopeOf(request: Request): ReadScope };
+}
+
+export interface AnswerOptions {
+  /** Instead of what the query is expected to cost. */
+  readonly lane?: Lane;
+  /** Instead of what the project allows. */
+  readonly secondsMax?: number;
+  /** False: neither looks for a kept answer nor keeps this one. */
+  readonly keep?: boolean;
 }
 
 export type Answered<Answer> = Answer & { meta: Meta; explain?: unknown };
@@ -26,6 +48,9 @@ export interface QueryMethod<Request extends QueryRequest, Answer extends object
   (context: QueryContext, payload: Uint8Array, call: Call): Promise<Answered<Answer>>;
   readonly kind: QueryKind<Request, Answer>;
 }
+
+/** What one run says of itself, which is kept with its answer. */
+type About = Omit<Meta, "as_of" | "elapsed_ms" | "cache">;
 
 export function createQuery<Request extends QueryRequest, Answer extends object>(
   kind: QueryKind<Request, Answer>,
@@ -40,32 +65,92 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   context: QueryContext,
   body: unknown,
   call: Pick<Call, "projectId" | "signal">,
+  options: AnswerOptions = {},
 ): Promise<Answered<Answer>> {
   const startedMs = performance.now();
-  const request = kind.read(body, Date.now());
+  const nowMs = Date.now();
+  const { projectId, signal } = call;
+  const request = kind.read(body, nowMs);
   // Before the data is read: what is included is at least this.
-  const [asOf, people] = await Promise.all([
+  const [asOf, people, state] = await Promise.all([
     context.watermark.asOf(),
-    loadPeople(context.postgres, call.projectId, request.cohortsUsed),
+    loadPeople(context.postgres, projectId, request.cohortsUsed),
+    readProjectState(context.postgres, projectId),
   ]);
-  const run = new QueryRun({
-    store: context.store,
-    projectId: call.projectId,
-    signal: call.signal,
-    people,
-  });
-  const answer = await kind.answer(request, run, context);
+  const { kept } = kind;
+  const name =
+    kept === undefined || request.explain || options.keep === false
+      ? undefined
+      : nameQuestion({
+          kind: kept.name,
+          projectId,
+          body,
+          nowMs,
+          request,
+          read: (ms) => kind.read(body, ms),
+        });
+
+  const compute = (
+    waiting: AbortSignal,
+    rows: number,
+  ): Promise<{ answer: Answer; about: About; explain?: unknown[] }> =>
+    context.budgets.run(
+      {
+        projectId,
+        limits: state.limits,
+        store: context.store,
+        signal: waiting,
+        name: name?.name,
+        rows,
+        ...options,
+      },
+      async (store, ending) => {
+        const run = new QueryRun({ store, projectId, signal: ending, people });
+        const { rows_exact_max: rowsExactMax } = state.limits;
+        const answer = await answerSampled(kind, request, body, run, { ...context, store }, rowsExactMax);
+        return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
+      },
+    );
+
+  const scope = name === undefined ? undefined : kept?.scopeOf(request);
+  const found =
+    name === undefined || scope === undefined
+      ? { value: await compute(signal, 0), asOf, cache: "none" as const }
+      : await context.answers.find(
+          {
+            name,
+            projectId,
+            nowMs,
+            scope,
+            people,
+            userProperties: userPropertiesOf(body),
+            state,
+            asOf,
+            signal,
+          },
+          (waiting, events) => compute(waiting, scope.rows ? events : 0),
+        );
+  const { answer, about, explain } = found.value;
   return {
     ...answer,
     meta: {
-      as_of: asOf,
+      as_of: found.asOf,
       elapsed_ms: Math.round((performance.now() - startedMs) * 10) / 10,
-      source: run.source,
-      rows_read: run.rowsRead,
-      cache: "none",
-      exact: run.exact,
-      ...(run.exact ? {} : { notes: [...run.notes] }),
+      ...about,
+      // Of this request: an answer that was kept reads nothing.
+      rows_read: found.cache === "hit" ? 0 : about.rows_read,
+      cache: found.cache,
     },
-    ...(request.explain ? { explain: await run.explain() } : {}),
+    ...(explain === undefined ? {} : { explain }),
+  };
+}
+
+function describe(run: QueryRun): About {
+  return {
+    source: run.source,
+    rows_read: run.rowsRead,
+    exact: run.exact,
+    ...(run.notes.size === 0 ? {} : { notes: [...run.notes] }),
+    ...run.sampled,
   };
 }

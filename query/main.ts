@@ -8,9 +8,18 @@ import { createRegistry } from "#ops/runtime/metrics.ts";
 import { createPostgres } from "#ops/runtime/postgres.ts";
 import { ensureStreams } from "#streams/catalogue.ts";
 import { connectNats } from "#streams/connect.ts";
+import { readLogState } from "#streams/log-state.ts";
 import { serveMetrics } from "#streams/metrics.ts";
 import { serve } from "#streams/services.ts";
 import { collectStatus, publishStatus } from "#streams/status.ts";
+import { Budgets } from "./budget/budgets.ts";
+import { FairGate } from "./budget/fair-gate.ts";
+import { createBudgetMetrics } from "./budget/metrics.ts";
+import { QueryCosts } from "./budget/query-costs.ts";
+import { Answers } from "./cache/answers.ts";
+import { KeptAnswers } from "./cache/kept-answers.ts";
+import { createCacheMetrics } from "./cache/metrics.ts";
+import { SharedAnswers } from "./cache/shared-answers.ts";
 import { createQueryMetrics } from "./metrics.ts";
 import type { QueryContext } from "./query-context.ts";
 import { buildMethods, buildStreams } from "./routes.ts";
@@ -20,12 +29,16 @@ import { Throughput } from "./system/throughput.ts";
 import { createTaskPool } from "./task-pool.ts";
 import { WatermarkReader } from "./watermark.ts";
 
-/** Queries worked on at once by one process; callers are told to try another beyond that. */
-const queriesAtOnceMax = 64;
+/** Calls worked on at once by one process, those that wait for their turn too; more are sent elsewhere. */
+const callsAtOnceMax = 512;
 const clickhouseConnectionsMax = 32;
+/** For statements of a few milliseconds, which say whether a kept answer is still true. */
+const versionConnectionsMax = 8;
+/** Queries that run at once: those that are over soon, those that keep all cores busy, those that nobody waits for. */
+const places = { light: 16, heavy: 2, background: 1 } as const;
 /** More wait for one to end. */
 const exportsAtOnceMax = 8;
-const postgresConnectionsMax = 4;
+const postgresConnectionsMax = 8;
 /** How the embedded log's server names itself; its settings are ours. */
 const embeddedServerName = "millrace-embedded";
 /** What a server takes that does not say. */
@@ -52,6 +65,11 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       requestMsMax: streamPauseSecondsMax * 1000,
     });
     releasers.add("clickhouse exports", () => exportClickHouse.close());
+    const versionClickHouse = createClickHouse(clickhouseUrl, {
+      name: `${instance}-versions`,
+      connectionsMax: versionConnectionsMax,
+    });
+    releasers.add("clickhouse versions", () => versionClickHouse.close());
     const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
     releasers.add("postgres", () => postgres.end());
 
@@ -74,13 +92,39 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("status board", () => board.stop());
     const throughput = new Throughput(board);
     releasers.add("throughput", () => throughput.stop());
+    const metricsOfQueries = createQueryMetrics(registry);
+    const shared =
+      config.redisUrl === undefined
+        ? undefined
+        : new SharedAnswers({
+            url: config.redisUrl,
+            installation: (await readLogState(connection)).logId,
+            log,
+          });
+    releasers.add("shared answers", () => shared?.stop());
+    const kept = new KeptAnswers({ bytesMax: config.queryCacheBytesMax });
+    const gate = new FairGate(places);
     const context: QueryContext = {
-      store: { clickhouse, readOnly, metrics: createQueryMetrics(registry) },
+      store: { clickhouse, readOnly, metrics: metricsOfQueries },
       exportStore: { clickhouse: exportClickHouse, readOnly },
       postgres,
       pool,
       logAccess,
       watermark: new WatermarkReader({ logAccess, postgres, log }),
+      answers: new Answers({
+        store: { clickhouse: versionClickHouse, readOnly, metrics: metricsOfQueries },
+        postgres,
+        kept,
+        shared,
+        staleMsMax: config.queryStaleMsMax,
+        metrics: createCacheMetrics(registry, () => kept.bytes),
+        log,
+      }),
+      budgets: new Budgets({
+        gate,
+        costs: new QueryCosts(),
+        metrics: createBudgetMetrics(registry, gate),
+      }),
       connection,
       board,
       throughput,
@@ -96,7 +140,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
       methods: buildMethods(context),
       streams: buildStreams(context),
-      concurrencyMax: queriesAtOnceMax,
+      concurrencyMax: callsAtOnceMax,
     });
     releasers.add("service", () => service.stop());
     const status = publishStatus(connection, { tier: "query", instance, read: () => ({ ready: true }) });

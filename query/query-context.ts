@@ -4,6 +4,8 @@ import type { StatusBoard } from "#streams/status.ts";
 import type { Throughput } from "./system/throughput.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { Budgets } from "./budget/budgets.ts";
+import type { Answers } from "./cache/answers.ts";
 import type { Store } from "./store/run-statement.ts";
 import type { TaskPool } from "./task-pool.ts";
 import type { LogAccess, WatermarkReader } from "./watermark.ts";
@@ -17,6 +19,10 @@ export interface QueryContext {
   readonly pool: TaskPool;
   readonly logAccess: LogAccess;
   readonly watermark: WatermarkReader;
+  /** Those that were given before. */
+  readonly answers: Answers;
+  /** Whose turn it is, and what it may cost. */
+  readonly budgets: Budgets;
   readonly connection: NatsConnection;
   readonly board: StatusBoard;
   readonly throughput: Throughput;

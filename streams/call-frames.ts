@@ -15,7 +15,14 @@ export const callHeaders = {
   frame: "Millrace-Frame",
   /** Subject on which the service takes credits and the caller's goodbye. */
   control: "Millrace-Control",
+  /** Names one call of a method, so that its caller can take it back. */
+  call: "Millrace-Call",
 } as const;
+
+/** Where a caller that stops waiting says so: every process of the service hears it, one of them works on the call. */
+export function leavingSubject(service: string): string {
+  return `left.${service}`;
+}
 
 /** Chunks a service may send ahead of the caller's credits. */
 export const streamCreditsMax = 16;
@@ -37,6 +44,8 @@ export interface CallOptions {
   timeoutMs: number;
   /** Given beside a payload that is a request's body. */
   parameters?: CallParameters;
+  /** Abort to leave: the service stops its work, and the call fails. */
+  signal?: AbortSignal;
 }
 
 interface ErrorEnvelope {

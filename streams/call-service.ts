@@ -1,7 +1,13 @@
 // The calling side of request/reply: one answer, or a stream of chunks with credits.
-import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { createInbox, TimeoutError, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import { buildCallHeaders, callHeaders, parseErrorEnvelope, type CallOptions } from "./call-frames.ts";
+import {
+  buildCallHeaders,
+  callHeaders,
+  leavingSubject,
+  parseErrorEnvelope,
+  type CallOptions,
+} from "./call-frames.ts";
 
 export type { CallOptions };
 
@@ -14,7 +20,8 @@ function toBytes(payload: Uint8Array | object): Uint8Array {
 
 /**
  * Calls `subject` and answers the JSON bytes of the result.
- * Throws the service's MillraceError; SERVICE_UNAVAILABLE when nobody listens or answers in time.
+ * Throws the service's MillraceError; SERVICE_UNAVAILABLE when nobody listens or answers in time. A caller that leaves
+ * or waits no longer says so, and the service stops working for it.
  */
 export async function callServiceRaw(
   connection: NatsConnection,
@@ -22,17 +29,36 @@ export async function callServiceRaw(
   payload: Uint8Array | object,
   options: CallOptions,
 ): Promise<Uint8Array> {
+  const { signal } = options;
+  if (signal?.aborted) throw callerLeft();
+  const headers = buildCallHeaders(options);
+  const call = crypto.randomUUID();
+  headers.set(callHeaders.call, call);
+  const tellService = (): void => connection.publish(leavingSubject(subject.split(".")[1] as string), call);
+  const left = Promise.withResolvers<never>();
+  const leave = (): void => {
+    tellService();
+    left.reject(callerLeft());
+  };
+  signal?.addEventListener("abort", leave, { once: true });
   let reply: Msg;
   try {
-    reply = await connection.request(subject, toBytes(payload), {
-      timeout: options.timeoutMs,
-      headers: buildCallHeaders(options),
-    });
+    const requested = connection.request(subject, toBytes(payload), { timeout: options.timeoutMs, headers });
+    reply = await Promise.race([requested, left.promise]);
   } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    // Nobody waits for what was not answered in time.
+    if (error instanceof TimeoutError) tellService();
     throw new MillraceError("SERVICE_UNAVAILABLE", { cause: error, retryAfterSeconds: 1 });
+  } finally {
+    signal?.removeEventListener("abort", leave);
   }
   if (reply.headers?.has(callHeaders.error)) throw parseErrorEnvelope(reply.data);
   return reply.data;
+}
+
+function callerLeft(): MillraceError {
+  return new MillraceError("SHUTTING_DOWN", { message: "the caller left" });
 }
 
 /** Like callServiceRaw, parsed. */

@@ -6,6 +6,7 @@ import type { Logger } from "#ops/runtime/log.ts";
 import {
   buildErrorEnvelope,
   callHeaders,
+  leavingSubject,
   parseCallParameters,
   streamChunkBytesMax,
   streamCreditsMax,
@@ -20,7 +21,7 @@ export interface Call {
   scope: string;
   /** What the address said beside a body. */
   parameters: CallParameters;
-  /** Aborted when the caller of a stream left, or the service stops. */
+  /** Aborted when the caller left, or the service stops. */
   signal: AbortSignal;
 }
 
@@ -49,7 +50,15 @@ export function serve(connection: NatsConnection, options: ServeOptions): { stop
   const concurrencyMax = options.concurrencyMax ?? 256;
   const stopping = new AbortController();
   const underWay = new Set<Promise<void>>();
-  const subscriptions: Subscription[] = [];
+  /** By the name that the caller gave the call. */
+  const callers = new Map<string, AbortController>();
+  const subscriptions: Subscription[] = [
+    connection.subscribe(leavingSubject(options.service), {
+      callback: (error, message) => {
+        if (!error) callers.get(message.string())?.abort();
+      },
+    }),
+  ];
 
   const listen = (method: string, work: (message: Msg) => Promise<void>): void => {
     const subscription = connection.subscribe(`svc.${options.service}.${method}`, {
@@ -72,11 +81,17 @@ export function serve(connection: NatsConnection, options: ServeOptions): { stop
 
   for (const [method, handler] of Object.entries(options.methods)) {
     listen(method, async (message) => {
+      const leaving = new AbortController();
+      const name = message.headers?.get(callHeaders.call) || crypto.randomUUID();
+      callers.set(name, leaving);
       try {
-        const result = await handler(message.data, readCall(message, stopping.signal));
+        const result = await handler(message.data, readCall(message, leaving.signal));
         message.respond(result instanceof Uint8Array ? result : JSON.stringify(result ?? null));
       } catch (error) {
+        if (leaving.signal.aborted && !stopping.signal.aborted) return;
         respondError(message, toCoded(error, options.log, method));
+      } finally {
+        callers.delete(name);
       }
     });
   }
@@ -98,6 +113,7 @@ export function serve(connection: NatsConnection, options: ServeOptions): { stop
     async stop() {
       await Promise.all(subscriptions.map((subscription) => subscription.drain()));
       stopping.abort();
+      for (const leaving of callers.values()) leaving.abort();
       await Promise.allSettled(underWay);
     },
   };

@@ -29,9 +29,14 @@ export function createPassToService(
 ): Handler {
   const prepare = createPrepare(access, operation, service);
   return async (exchange, head) => {
+    const leaving = new AbortController();
+    exchange.onLeft(() => leaving.abort());
     const { payload, options } = await prepare(exchange, head);
     if (exchange.done) return;
-    const answer = await callServiceRaw(access.connection, service.subject, payload, options);
+    const answer = await callServiceRaw(access.connection, service.subject, payload, {
+      ...options,
+      signal: leaving.signal,
+    });
     exchange.answer(operation.success.status, answer);
   };
 }

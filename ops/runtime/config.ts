@@ -118,6 +118,22 @@ export const configTable = {
     max: 64,
     description: "Pool threads of each query process: what funnels are decided in.",
   },
+  MILLRACE_QUERY_CACHE_BYTES_MAX: {
+    kind: "integer",
+    default: String(64 * 1024 * 1024),
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    description: "Answers that each query process keeps in memory, in bytes; 0: none.",
+  },
+  MILLRACE_QUERY_STALE_MS_MAX: {
+    kind: "integer",
+    default: "0",
+    min: 0,
+    max: 60_000,
+    description:
+      "Milliseconds by which a kept answer may lack new events, told by its as_of; 0: it never does. Joins, cohorts " +
+      "and properties of users are never late.",
+  },
   MILLRACE_BODY_BYTES_MAX: {
     kind: "integer",
     default: String(10 * 1024 * 1024),
@@ -234,6 +250,8 @@ export interface Config {
   readonly workerProcesses: number;
   readonly workerThreads: number;
   readonly queryThreads: number;
+  readonly queryCacheBytesMax: number;
+  readonly queryStaleMsMax: number;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
   readonly uploadBytesMax: number;
@@ -330,6 +348,8 @@ export function readConfig(env: Environment = process.env): Config {
     workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
     workerThreads: integer("MILLRACE_WORKER_THREADS"),
     queryThreads: integer("MILLRACE_QUERY_THREADS"),
+    queryCacheBytesMax: integer("MILLRACE_QUERY_CACHE_BYTES_MAX"),
+    queryStaleMsMax: integer("MILLRACE_QUERY_STALE_MS_MAX"),
     bodyBytesMax: integer("MILLRACE_BODY_BYTES_MAX"),
     eventsPerRequestMax: integer("MILLRACE_EVENTS_PER_REQUEST_MAX"),
     uploadBytesMax: integer("MILLRACE_UPLOAD_BYTES_MAX"),

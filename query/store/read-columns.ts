@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { MillraceError } from "#schemas/errors.ts";
 import { NativeColumns, type NumberColumn } from "./native-columns.ts";
-import { retryWhileAway, statementBudget, type Statement, type Store } from "./run-statement.ts";
+import { retryWhileAway, settingsOf, type Statement, type Store } from "./run-statement.ts";
 import { streamBytes } from "./stream-bytes.ts";
 
 export interface NumberColumns {
@@ -41,11 +41,7 @@ export async function readColumns(
         projectId: options.projectId,
         signal: options.signal,
         queryId: `query-${randomUUID()}`,
-        settings: {
-          ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
-          max_execution_time: statementBudget.secondsMax,
-          max_rows_to_read: String(statementBudget.rowsReadMax),
-        },
+        settings: await settingsOf(store),
         onBytes: (bytes) => reader.push(bytes),
       },
     );

@@ -7,7 +7,7 @@ const readOnlyMode = "2";
 
 export class ReadOnlySettings {
   readonly #clickhouse: ClickHouse;
-  #user: { readOnly: boolean; memoryBytesMax: number } | undefined;
+  #user: { readOnly: boolean; memoryBytesMax: number; threadsMax: number } | undefined;
 
   constructor(clickhouse: ClickHouse) {
     this.#clickhouse = clickhouse;
@@ -26,17 +26,25 @@ export class ReadOnlySettings {
     };
   }
 
-  async #ask(): Promise<{ readOnly: boolean; memoryBytesMax: number }> {
+  /** Of the threads that the store uses for one statement. */
+  async halfOfThreads(): Promise<number> {
+    this.#user ??= await this.#ask();
+    return Math.max(1, Math.floor(this.#user.threadsMax / 2));
+  }
+
+  async #ask(): Promise<{ readOnly: boolean; memoryBytesMax: number; threadsMax: number }> {
     const result = await this.#clickhouse.query({
-      query: "SELECT toInt64(getSetting('readonly')), toInt64(getSetting('max_memory_usage'))",
+      query:
+        "SELECT toInt64(getSetting('readonly')), toInt64(getSetting('max_memory_usage')), toInt64(getSetting('max_threads'))",
       format: "JSONCompact",
       clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
     });
-    const [mode, memoryBytes] = (await result.json<[number, number]>()).data[0] ?? [0, 0];
+    const [mode, memoryBytes, threads] = (await result.json<[number, number, number]>()).data[0] ?? [0, 0, 1];
     // 0 means that the store sets no bound.
     return {
       readOnly: mode !== 0,
       memoryBytesMax: memoryBytes === 0 ? Number.MAX_SAFE_INTEGER : memoryBytes,
+      threadsMax: threads,
     };
   }
 }

@@ -1,8 +1,9 @@
 // Runs one statement on the analytics store: for one project, within a budget, cancelled with the caller,
 // its errors translated to codes. Nothing else of this tier talks to the store, except streamed exports.
 import { randomUUID } from "node:crypto";
-import { ClickHouseError } from "@clickhouse/client";
+import { ClickHouseError, type ClickHouseSettings } from "@clickhouse/client";
 import { MillraceError } from "#schemas/errors.ts";
+import { projectLimitsDefault } from "#schemas/projects/limits.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { projectParameter } from "../sql/scope.ts";
 import type { QueryMetrics } from "../metrics.ts";
@@ -12,6 +13,16 @@ export interface Store {
   readonly clickhouse: ClickHouse;
   readonly readOnly: ReadOnlySettings;
   readonly metrics: QueryMetrics;
+  /** Of whoever asks; `statementBudget` when absent. */
+  readonly budget?: StatementBudget;
+}
+
+export interface StatementBudget {
+  readonly secondsMax: number;
+  readonly memoryBytesMax: number;
+  readonly rowsReadMax: number;
+  /** True when the statement should leave half of the store's threads to others; asked when it begins. */
+  readonly shares?: () => boolean;
 }
 
 export interface Statement {
@@ -24,12 +35,23 @@ export interface StatementResult {
   readonly rowsRead: number;
 }
 
-/** What one statement may use. */
-export const statementBudget = {
-  secondsMax: 30,
-  memoryBytesMax: 1_500_000_000,
-  rowsReadMax: 5_000_000_000,
-} as const;
+/** What one statement may use when nothing else was said. */
+export const statementBudget: StatementBudget = {
+  secondsMax: projectLimitsDefault.seconds_max,
+  memoryBytesMax: projectLimitsDefault.memory_bytes_max,
+  rowsReadMax: projectLimitsDefault.rows_read_max,
+};
+
+/** The settings that hold a statement to its budget. */
+export async function settingsOf(store: Pick<Store, "readOnly" | "budget">): Promise<ClickHouseSettings> {
+  const { secondsMax, memoryBytesMax, rowsReadMax, shares } = store.budget ?? statementBudget;
+  return {
+    ...(await store.readOnly.read(memoryBytesMax)),
+    ...(shares?.() === true ? { max_threads: await store.readOnly.halfOfThreads() } : {}),
+    max_execution_time: secondsMax,
+    max_rows_to_read: String(rowsReadMax),
+  };
+}
 
 /** How long a store that is away is tried again before the caller is told. */
 const retryMsMax = 2_000;
@@ -80,9 +102,7 @@ async function runOnce(
     // Long lists of values do not fit into an address.
     use_multipart_params_auto: true,
     clickhouse_settings: {
-      ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
-      max_execution_time: statementBudget.secondsMax,
-      max_rows_to_read: String(statementBudget.rowsReadMax),
+      ...(await settingsOf(store)),
       output_format_json_quote_64bit_integers: 0,
     },
   });

@@ -1,6 +1,6 @@
 // Runs one statement of a query whose rows are too many for JSON: they come as RowBinary, within a query's budget.
 import { randomUUID } from "node:crypto";
-import { statementBudget, type Statement, type Store } from "./run-statement.ts";
+import { settingsOf, type Statement, type Store } from "./run-statement.ts";
 import { streamBytes } from "./stream-bytes.ts";
 
 export async function streamRows(
@@ -16,11 +16,7 @@ export async function streamRows(
       {
         ...options,
         queryId: `query-${randomUUID()}`,
-        settings: {
-          ...(await store.readOnly.read(statementBudget.memoryBytesMax)),
-          max_execution_time: statementBudget.secondsMax,
-          max_rows_to_read: String(statementBudget.rowsReadMax),
-        },
+        settings: await settingsOf(store),
       },
     );
   } finally {

@@ -11,10 +11,12 @@ import { bucketKeys } from "../bucket-sql.ts";
 import { historyKey, personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
+import { scopeOfLifecycle } from "./scope.ts";
 
 export const lifecycle = createQuery({
   read: readLifecycleRequest,
   answer: (request, run, context) => answerLifecycle(request, run, {}, context.pool),
+  kept: { name: "lifecycle", scopeOf: scopeOfLifecycle },
 });
 
 type Counts = Omit<LifecycleAnswer, "meta" | "explain">;

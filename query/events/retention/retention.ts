@@ -17,6 +17,7 @@ import {
 } from "./compile.ts";
 import { targetSets } from "./members.ts";
 import { readRetentionRequest, type RetentionRequest } from "./request.ts";
+import { scopeOfRetention } from "./scope.ts";
 import { shapeCohorts, shapeTable, shapeValues } from "./shape.ts";
 
 export const retention = createQuery({
@@ -26,6 +27,7 @@ export const retention = createQuery({
     const partials = await loadPartialsOfSets(run, postgres, sets);
     return answerRetention(request, run, { partials }, pool);
   },
+  kept: { name: "retention", scopeOf: scopeOfRetention },
 });
 
 /**

@@ -10,6 +10,7 @@ import { readSetRows, timesOf } from "../../sets/count-in-parts.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readStickinessRequest, type StickinessRequest } from "./request.ts";
+import { scopeOfStickiness } from "./scope.ts";
 
 export const stickiness = createQuery({
   read: readStickinessRequest,
@@ -18,6 +19,7 @@ export const stickiness = createQuery({
     const partials = await loadPartialsOfSets(run, postgres, sets);
     return answerStickiness(request, run, { partials }, pool);
   },
+  kept: { name: "stickiness", scopeOf: scopeOfStickiness },
 });
 
 /**

@@ -40,7 +40,7 @@ describe("trends", () => {
       "2026-11-03T00:00:00.000Z",
     ]);
     expect(answer.series[0]?.values).toEqual([480, 480, 40]);
-    expect(answer.meta).toMatchObject({ source: "events+rollup_day", cache: "none", exact: true });
+    expect(answer.meta).toMatchObject({ source: "events+rollup_day", cache: "miss", exact: true });
     expect(Math.abs(Date.now() - Date.parse(answer.meta.as_of ?? ""))).toBeLessThan(5_000);
     expect(answer.meta.rows_read).toBeGreaterThan(0);
   });

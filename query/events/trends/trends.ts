@@ -4,6 +4,7 @@ import { loadPartials } from "../../partials/load-partials.ts";
 import { answerTrends } from "./answer.ts";
 import { wantedOfTrends } from "./plan.ts";
 import { readTrendsRequest, type TrendsRequest } from "./request.ts";
+import { scopeOfTrends } from "./scope.ts";
 
 export const trends = createQuery({
   read: readTrendsRequest,
@@ -11,6 +12,7 @@ export const trends = createQuery({
     const partials = await loadPartials(run, postgres, wantedOfTrends(request), rangeOf(request));
     return answerTrends(request, run, { partials });
   },
+  kept: { name: "trends", scopeOf: scopeOfTrends },
 });
 
 function rangeOf({ periods }: TrendsRequest): { fromMs: number; endMs: number } {

@@ -1,0 +1,97 @@
+// Runs a query within what its project may use: in its turn, for so long, on a store that holds every statement to the
+// project's limits.
+import { MillraceError } from "#schemas/errors.ts";
+import type { ProjectLimits } from "#schemas/projects/limits.ts";
+import type { Store } from "../store/run-statement.ts";
+import type { FairGate, Lane } from "./fair-gate.ts";
+import type { BudgetMetrics } from "./metrics.ts";
+import { lightMsMax, type QueryCosts } from "./query-costs.ts";
+
+export interface Spending {
+  readonly projectId: number;
+  readonly limits: ProjectLimits;
+  readonly store: Store;
+  readonly signal: AbortSignal;
+  /** Questions with equal names cost about the same; undefined: nothing is known. */
+  readonly name: string | undefined;
+  /** Rows that it may look at. */
+  readonly rows: number;
+  /** Instead of what it is expected to cost. */
+  readonly lane?: Lane;
+  /** Instead of the project's. */
+  readonly secondsMax?: number;
+}
+
+export class Budgets {
+  readonly #gate: FairGate;
+  readonly #costs: QueryCosts;
+  readonly #metrics: BudgetMetrics;
+
+  constructor(options: { gate: FairGate; costs: QueryCosts; metrics: BudgetMetrics }) {
+    this.#gate = options.gate;
+    this.#costs = options.costs;
+    this.#metrics = options.metrics;
+  }
+
+  /** Throws QUERY_LIMIT_EXCEEDED when its turn does not come, QUERY_TOO_EXPENSIVE when it takes too long. */
+  async run<T>(spending: Spending, work: (store: Store, signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { projectId, limits, name, signal } = spending;
+    const lane = spending.lane ?? this.#costs.laneOf(name, spending.rows);
+    const waited = this.#metrics.waitSeconds.startTimer({ lane });
+    let place;
+    try {
+      place = await this.#gate.enter({ projectId, lane, atOnceMax: limits.queries_at_once_max, signal });
+    } catch (error) {
+      if (!signal.aborted) this.#metrics.refused.inc();
+      throw error;
+    }
+    waited();
+    const secondsMax = spending.secondsMax ?? limits.seconds_max;
+    const ending = new AbortController();
+    const leave = (): void => ending.abort();
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
+    let late = false;
+    const deadline = setTimeout(() => {
+      late = true;
+      ending.abort();
+    }, secondsMax * 1000);
+    const slow = setTimeout(place.demote, lightMsMax);
+    const startedMs = performance.now();
+    try {
+      const result = await work(this.#storeOf(spending, lane, secondsMax), ending.signal);
+      this.#costs.learn(name, performance.now() - startedMs);
+      return result;
+    } catch (error) {
+      // What was too slow, or too large, is heavy next time.
+      if (!signal.aborted) this.#costs.learn(name, Math.max(performance.now() - startedMs, lightMsMax * 2));
+      if (late) throw tooSlow(error);
+      throw error;
+    } finally {
+      clearTimeout(slow);
+      clearTimeout(deadline);
+      signal.removeEventListener("abort", leave);
+      place.leave();
+    }
+  }
+
+  #storeOf({ store, limits }: Spending, lane: Lane, secondsMax: number): Store {
+    return {
+      ...store,
+      budget: {
+        secondsMax,
+        memoryBytesMax: limits.memory_bytes_max,
+        rowsReadMax: limits.rows_read_max,
+        shares: () => lane === "background" || (lane === "heavy" && this.#gate.busy > 1),
+      },
+    };
+  }
+}
+
+function tooSlow(cause: unknown): MillraceError {
+  return new MillraceError("QUERY_TOO_EXPENSIVE", {
+    message: "The query exceeds its time budget; narrow its range or filters.",
+    details: [{ budget: "time" }],
+    cause,
+  });
+}

@@ -1,0 +1,179 @@
+// Answers that were given before, for as long as they are true: a kept answer is used when the version of its data is
+// what it was. Versions are read after the question arrived, so whoever knows that an event is stored, ids are joined
+// or a cohort was refreshed gets an answer with it (record 0020).
+import type { Logger } from "#ops/runtime/log.ts";
+import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { People } from "../people/people.ts";
+import type { Store } from "../store/run-statement.ts";
+import { nextEventMs, readDataVersion, type DataVersion } from "./data-version.ts";
+import { Flights } from "./flights.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
+import type { CacheMetrics } from "./metrics.ts";
+import { readProjectState, type ProjectState } from "./project-state.ts";
+import type { QuestionName } from "./question.ts";
+import type { ReadScope } from "./read-scope.ts";
+import type { SharedAnswers } from "./shared-answers.ts";
+
+/** Longest time that an answer is kept, true or not: raw events may expire meanwhile. */
+const keepMs = 3_600_000;
+/** Changes when answers are written in another way. */
+const format = 1;
+
+export interface Question {
+  readonly name: QuestionName;
+  readonly projectId: number;
+  readonly nowMs: number;
+  readonly scope: ReadScope;
+  readonly people: People;
+  readonly userProperties: readonly string[];
+  /** Read after the question arrived, before anything else of it. */
+  readonly state: ProjectState;
+  /** What is included at least; from after the question arrived. */
+  readonly asOf: string | null;
+  readonly signal: AbortSignal;
+}
+
+export interface Found<T> {
+  readonly value: T;
+  readonly asOf: string | null;
+  readonly cache: "hit" | "miss";
+}
+
+interface Entry<T> {
+  readonly format: number;
+  readonly version: DataVersion;
+  /** A question that ends now is another one from this instant on; null: never. */
+  readonly untilMs: number | null;
+  readonly asOf: string | null;
+  readonly value: T;
+}
+
+export class Answers {
+  readonly #store: Store;
+  readonly #postgres: Postgres;
+  readonly #shared: SharedAnswers | undefined;
+  readonly #kept: KeptAnswers;
+  readonly #flights = new Flights<unknown>();
+  readonly #staleMsMax: number;
+  readonly #metrics: CacheMetrics;
+  readonly #log: Logger;
+
+  /** `store`: with connections that no slow statement holds. */
+  constructor(options: {
+    store: Store;
+    postgres: Postgres;
+    kept: KeptAnswers;
+    shared: SharedAnswers | undefined;
+    staleMsMax: number;
+    metrics: CacheMetrics;
+    log: Logger;
+  }) {
+    this.#store = options.store;
+    this.#postgres = options.postgres;
+    this.#shared = options.shared;
+    this.#kept = options.kept;
+    this.#staleMsMax = options.staleMsMax;
+    this.#metrics = options.metrics;
+    this.#log = options.log;
+  }
+
+  /**
+   * The answer that was kept, or the one that `compute` makes. `compute` gets a signal that is aborted when nobody waits
+   * any more, and the number of events in scope.
+   */
+  async find<T>(
+    question: Question,
+    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
+  ): Promise<Found<T>> {
+    const { name } = question;
+    const version = await this.#versionOf(question);
+    const kept = await this.#look<T>(question, version);
+    if (kept !== undefined) return kept;
+    const flight = `${name.name} ${JSON.stringify(version)}`;
+    const { value, shared } = await this.#flights.run(flight, question.signal, (signal, share) =>
+      this.#compute(question, version, signal, share, compute),
+    );
+    this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
+    return { value: value as T, asOf: question.asOf, cache: shared ? "hit" : "miss" };
+  }
+
+  async #versionOf({
+    projectId,
+    signal,
+    scope,
+    people,
+    userProperties,
+    state,
+  }: Question): Promise<DataVersion> {
+    const version = await readDataVersion(this.#store, { projectId, signal, scope, people, userProperties });
+    // Beyond that many rows the answer comes from a sample.
+    const more = [state.epoch, state.limits.rows_exact_max];
+    // Properties are replaced, not added, so their own numbers do not tell everything.
+    if (userProperties.length > 0) more.push(state.positions);
+    return { events: version.events, people: `${version.people} ${more.join(" ")}` };
+  }
+
+  async #look<T>(question: Question, version: DataVersion): Promise<Found<T> | undefined> {
+    const { name, nowMs, asOf } = question;
+    const own = this.#kept.get(name.name);
+    const text = own ?? (await this.#shared?.get(name.name));
+    if (text === undefined) return undefined;
+    let entry: Entry<T>;
+    try {
+      entry = JSON.parse(text) as Entry<T>;
+    } catch (error) {
+      this.#log.warn({ err: error }, "a kept answer cannot be read");
+      return undefined;
+    }
+    if (entry.format !== format || entry.version.people !== version.people) return undefined;
+    if (entry.untilMs !== null && nowMs >= entry.untilMs) return undefined;
+    const isTrue = entry.version.events === version.events;
+    if (!isTrue && !this.#isYoung(entry, nowMs)) return undefined;
+    if (own === undefined) this.#kept.set(name.name, text, keepMs);
+    this.#metrics.answers.inc({ outcome: own === undefined ? "redis" : "memory" });
+    // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
+    return { value: entry.value, asOf: isTrue ? asOf : entry.asOf, cache: "hit" };
+  }
+
+  #isYoung({ asOf }: { asOf: string | null }, nowMs: number): boolean {
+    return this.#staleMsMax > 0 && asOf !== null && nowMs - Date.parse(asOf) <= this.#staleMsMax;
+  }
+
+  async #compute<T>(
+    question: Question,
+    version: DataVersion,
+    signal: AbortSignal,
+    share: (mayBe: boolean) => void,
+    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
+  ): Promise<T> {
+    const { name, projectId, nowMs, asOf } = question;
+    // Both are true of the moment before the statements run; nobody waits for them.
+    const settled = this.#isSettled(question).catch(() => false);
+    const until = name.endsNow
+      ? nextEventMs(this.#store, { projectId, signal }, nowMs).then(
+          (ms) => ms ?? null,
+          () => nowMs,
+        )
+      : Promise.resolve(null);
+    settled.then(share, () => share(false));
+    const value = await compute(signal, version.events);
+    const [isSettled, untilMs] = await Promise.all([settled, until]);
+    if (isSettled) {
+      const entry: Entry<T> = { format, version, untilMs, asOf, value };
+      const text = JSON.stringify(entry);
+      this.#kept.set(name.name, text, keepMs);
+      this.#shared?.set(name.name, text, keepMs);
+    }
+    return value;
+  }
+
+  /**
+   * True when no batch was being written around the reading of the version: while one is, the tables of the store tell
+   * of it one after the other, and an answer may lack what its version counts.
+   */
+  async #isSettled({ state, projectId }: Question): Promise<boolean> {
+    if (!state.settled) return false;
+    const after = await readProjectState(this.#postgres, projectId);
+    return after.settled && after.positions === state.positions && after.epoch === state.epoch;
+  }
+}

@@ -1,0 +1,36 @@
+// What Postgres knows of a project when a query arrives: its limits, and how far the log is stored.
+import { limitsInForce, type ProjectLimits } from "#schemas/projects/limits.ts";
+import type { Postgres } from "#ops/runtime/postgres.ts";
+
+export interface ProjectState {
+  readonly limits: ProjectLimits;
+  /** Equal while nothing was stored: committed sequences of all partitions. */
+  readonly positions: string;
+  /** Counts changes of stored events that did not come through the log. */
+  readonly epoch: string;
+  /** True when no batch is being written: all tables of the store then tell of the same events. */
+  readonly settled: boolean;
+}
+
+export async function readProjectState(postgres: Postgres, projectId: number): Promise<ProjectState> {
+  const { rows } = await postgres.query<{
+    limits: Record<string, unknown> | null;
+    epoch: string | null;
+    positions: string | null;
+    settled: boolean | null;
+  }>(
+    `SELECT (SELECT limits FROM projects WHERE id = $1) AS limits,
+            (SELECT answers_epoch FROM projects WHERE id = $1) AS epoch,
+            string_agg(partition || ':' || log_id || ':' || committed_sequence, ' ' ORDER BY partition) AS positions,
+            bool_and(intent_from IS NULL) AS settled
+     FROM log_partitions`,
+    [projectId],
+  );
+  const row = rows[0];
+  return {
+    limits: limitsInForce(row?.limits),
+    positions: row?.positions ?? "",
+    epoch: row?.epoch ?? "0",
+    settled: row?.settled ?? true,
+  };
+}
