@@ -1,13 +1,12 @@
 // `npm run bench -- pipeline [--seconds 60] [--connections 24] [--rate 0]`
 // Batches of 100 events from HTTP to queryable, against the bare limit of the store in the same run: the same
 // rows as finished Native blocks inserted straight into the same tables.
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { batchEvents, type BatchLoadOptions, type BatchLoadProgress } from "./harness/batch-load.ts";
+import { batchEvents } from "./harness/batch-load.ts";
 import { insertBare, type BareResult } from "./harness/bare-insert.ts";
 import { startInstallation, type BenchInstallation, type Usage } from "./harness/installation-processes.ts";
+import { startBatchLoad } from "./harness/start-batch-load.ts";
 import { writeResult } from "./harness/write-result.ts";
 
 const settleSecondsMax = 60;
@@ -46,22 +45,6 @@ async function countQueryable(installation: BenchInstallation): Promise<number> 
   return answer.series[0]?.total ?? 0;
 }
 
-function startLoad(options: BatchLoadOptions): { progress: () => BatchLoadProgress; done: Promise<void> } {
-  const child = spawn(
-    process.execPath,
-    [new URL("./harness/batch-load.ts", import.meta.url).pathname, JSON.stringify(options)],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  let progress: BatchLoadProgress = { elapsedMs: 0, acknowledged: 0, refused: 0, done: false };
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    progress = JSON.parse(line) as BatchLoadProgress;
-  });
-  const done = new Promise<void>((resolve, reject) => {
-    child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`the load ended with ${code}`))));
-  });
-  return { progress: () => progress, done };
-}
-
 function cpuUsPerEvent(before: Usage, after: Usage, events: number): Record<string, number> {
   return Object.fromEntries(
     Object.entries(after.cpuSeconds).map(([part, seconds]) => [
@@ -79,7 +62,7 @@ async function measure(options: {
   const installation = await startInstallation();
   try {
     const before = await installation.readUsage();
-    const load = startLoad({
+    const load = startBatchLoad({
       port: installation.port,
       key: installation.keys.write,
       connections: options.connections,

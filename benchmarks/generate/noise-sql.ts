@@ -11,6 +11,9 @@ const usersAtStart = 0.4;
 /** How much more the first users do than the last: 1 would be no difference. */
 const skew = 1.6;
 
+/** Longer than any session: events past the end of the range are moved back by so much, not onto its last instant. */
+const latestSessionMs = 3_600_000;
+
 export interface Chunk {
   readonly index: number;
   readonly rows: number;
@@ -71,7 +74,8 @@ FROM (
     intDiv(session * ${points}, ${sessions}) AS point,
     [${offsets.join(",")}] AS offsets,
     toInt64(${plan.fromMs} + offsets[point + 1] + intDiv((toInt64(offsets[point + 2]) - offsets[point + 1]) * (session * ${points} % ${sessions}), ${sessions})) AS began,
-    least(began + position * 45000 + bitAnd(sipHash64(${salt}, ${first} + row), 16383), ${plan.endMs - 1}) AS at
+    began + position * 45000 + bitAnd(sipHash64(${salt}, ${first} + row), 16383) AS planned,
+    if(planned < ${plan.endMs}, planned, planned - ${latestSessionMs}) AS at
   FROM (SELECT *, sipHash64(${salt}, ${chunk.index}, session) AS hash FROM ${options.template} WHERE row < ${chunk.rows})
 )`;
 }

@@ -31,6 +31,7 @@ export async function openStores(config: Config): Promise<OpenStores> {
   const servers = await startServers({
     dataDir: config.dataDir,
     parts: ["clickhouse", "postgres"],
+    clickhouseMemoryBytesMax: config.clickhouseMemoryBytesMax,
     log: (line) => console.log(line),
   });
   try {

@@ -27,6 +27,7 @@ export type Servers = {
 export async function startServers(options: {
   dataDir: string;
   parts?: readonly PartName[];
+  clickhouseMemoryBytesMax?: number;
   log?: (line: string) => void;
 }): Promise<Servers> {
   const dataDir = resolve(options.dataDir);
@@ -49,6 +50,9 @@ export async function startServers(options: {
       parts: options.parts ?? partNames,
       env,
       log,
+      ...(options.clickhouseMemoryBytesMax === undefined
+        ? {}
+        : { clickhouseMemoryBytesMax: options.clickhouseMemoryBytesMax }),
     });
     const started = await Promise.allSettled(
       parts.map(async (part) => {

@@ -1,0 +1,60 @@
+// The benchmark's figures as tables for people.
+import type { DataSet } from "./data-set.ts";
+import type { CaseResult } from "./measure-case.ts";
+import type { MixedResult } from "./mixed-load.ts";
+
+export function sizeName({ events }: Pick<DataSet, "events">): string {
+  return events >= 1e9 ? `${Math.round(events / 1e9)}b` : `${Math.round(events / 1e6)}m`;
+}
+
+const seen = (met: boolean): string => (met ? "yes" : "no");
+
+export function describeCases(cases: readonly CaseResult[]): string {
+  const withSaved = cases.some(({ saved }) => saved !== undefined);
+  const head = ["question", "first", "p50", "p95", "goal", "met", "plain SQL", "ratio", "same", "tables"];
+  const saved = withSaved ? ["saved p50", "saved p95"] : [];
+  const lines = cases.map((each) => {
+    const { times, plain, ratio, goalRatio } = each;
+    const isMet =
+      times.p95 < each.goalMs && (goalRatio === undefined || ratio === undefined || ratio >= goalRatio);
+    const goal = `${each.goalMs}${goalRatio === undefined ? "" : `, ${goalRatio} ×`}`;
+    const same = plain === undefined ? "" : plain.difference === undefined ? "yes" : "NO";
+    const cached = each.cached === 0 ? "" : ` (${each.cached} cached)`;
+    const cells = [
+      each.name,
+      ...[each.firstMs, times.p50, times.p95, goal, seen(isMet)],
+      plain?.times.p50 ?? "",
+      ratio === undefined ? "" : `${ratio} ×`,
+      same,
+      `${each.meta.source}${cached}`,
+      ...(withSaved ? [each.saved?.times.p50 ?? "", each.saved?.times.p95 ?? ""] : []),
+    ];
+    return `| ${cells.join(" | ")} |`;
+  });
+  const columns = [...head, ...saved];
+  return [
+    "Milliseconds. `first`: nothing of it was asked before in this run. Ranges differ from one repetition to the next, so",
+    "that no cached answer is used; `same` says whether the answer equals that of plain SQL.",
+    "",
+    `| ${columns.join(" | ")} |`,
+    `| ${columns.map((name) => (name === "question" || name === "tables" || name === "same" ? "---" : "---:")).join(" | ")} |`,
+    ...lines,
+  ].join("\n");
+}
+
+export function describeMixed(mixed: MixedResult): string {
+  const failures = Object.entries(mixed.failures).map(([status, count]) => `${count} × ${status}`);
+  const row = (name: string, { count, p50, p95, p99, max }: MixedResult["all"]): string =>
+    `| ${[name, count, p50, p95, p99, max].join(" | ")} |`;
+  return [
+    `${mixed.clients} clients without pauses for ${mixed.seconds} s, while ${mixed.acknowledgedPerSecond.toLocaleString("en")} events/s were taken in`,
+    `(${mixed.eventsPerSecond.toLocaleString("en")} were sent): ${mixed.queriesPerSecond} answers/s. No answers: ${failures.join(", ") || "none"}.`,
+    "",
+    "| questions | answers | p50 ms | p95 ms | p99 ms | max ms |",
+    "| --- | ---: | ---: | ---: | ---: | ---: |",
+    row("all", mixed.all),
+    ...Object.entries(mixed.kinds).map(([kind, times]) => row(kind, times)),
+    "",
+    `From acknowledged to counted: p50 ${mixed.freshness.seconds.p50} s, p95 ${mixed.freshness.seconds.p95} s, at most ${mixed.freshness.seconds.max} s.`,
+  ].join("\n");
+}
