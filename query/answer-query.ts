@@ -106,8 +106,8 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
       },
       async (store, ending) => {
         const run = new QueryRun({ store, projectId, signal: ending, people });
-        const { rows_exact_max: rowsExactMax } = state.limits;
-        const answer = await answerSampled(kind, request, body, run, { ...context, store }, rowsExactMax);
+        const budget = { rowsExactMax: state.limits.rows_exact_max, rows };
+        const answer = await answerSampled(kind, request, body, run, { ...context, store }, budget);
         return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
       },
     );

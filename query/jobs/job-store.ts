@@ -4,8 +4,10 @@ import { randomUUID } from "node:crypto";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Store } from "../store/run-statement.ts";
 
+export const jobSecondsMax = 3600;
+
 const jobSettings = {
-  max_execution_time: 3600,
+  max_execution_time: jobSecondsMax,
   max_rows_to_read: "0",
   max_threads: 1,
 } as const;

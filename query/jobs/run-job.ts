@@ -4,7 +4,7 @@ import type { JobKind, JobProgress } from "#schemas/jobs/job.ts";
 import type { Call, StreamSink } from "#streams/services.ts";
 import { answerQuery } from "../answer-query.ts";
 import type { QueryContext } from "../query-context.ts";
-import { JobStatements } from "./job-store.ts";
+import { JobStatements, jobSecondsMax } from "./job-store.ts";
 import { kindsOfJobs } from "./job-kinds.ts";
 
 const progressMs = 1_000;
@@ -33,6 +33,7 @@ export async function runJob(
     { ...context, store: statements.store },
     { ...query, accuracy: "exact" },
     { projectId: call.projectId, signal },
+    { lane: "background", secondsMax: jobSecondsMax, keep: false },
   ).finally(() => (ended = true));
   // Waited for below, also when saying how far it is fails first.
   answering.catch(() => undefined);

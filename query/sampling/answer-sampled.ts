@@ -52,15 +52,20 @@ export async function answerSampled<Request, Answer extends object>(
   body: unknown,
   run: QueryRun,
   context: QueryContext,
-  rowsExactMax: number,
+  budget: {
+    readonly rowsExactMax: number;
+    /** At most so many are read; 0: not known. */
+    readonly rows: number;
+  },
 ): Promise<Answer> {
   const { sampling } = kind;
   const accuracy = (body as { accuracy?: Accuracy }).accuracy ?? "auto";
   const read = accuracy === "exact" ? undefined : sampling?.rowsOf(request);
   if (sampling === undefined || read === undefined) return kind.answer(request, run, context);
-  const rows = await countRows(run, read);
-  if (rows <= (accuracy === "fast" ? rowsFastMax : rowsExactMax)) return kind.answer(request, run, context);
-
+  const rowsMax = accuracy === "fast" ? rowsFastMax : budget.rowsExactMax;
+  const isFew = budget.rows > 0 && budget.rows <= rowsMax;
+  const rows = isFew ? budget.rows : await countRows(run, read);
+  if (rows <= rowsMax) return kind.answer(request, run, context);
   const quick = await sampling.quick?.(request, run, context);
   if (quick !== undefined) return quick;
 

@@ -18,8 +18,10 @@ export const jobLimits = {
   resultBytesMax: 32 * 1024 * 1024,
   /** All answers of a project, compressed; beyond that the oldest are dropped. */
   resultsBytesMax: 256 * 1024 * 1024,
-  /** Tries that ended without an answer and without a reason that lies in the query. */
+  /** Tries whose process died, or that failed on our side for no known reason. */
   attemptsMax: 5,
+  /** How long a job is tried while stores are away or the project has no room. */
+  triedHoursMax: 24,
 } as const;
 
 export const jobKinds = ["trends", "funnel", "retention", "stickiness", "lifecycle", "paths"] as const;

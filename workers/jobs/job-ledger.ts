@@ -17,6 +17,8 @@ export interface JobClaim {
   readonly kind: JobKind;
   readonly query: Record<string, unknown>;
   readonly attempt: number;
+  /** Since it was asked for, when this try began. */
+  readonly ageSeconds: number;
 }
 
 export class JobLedger {
@@ -49,6 +51,7 @@ export class JobLedger {
         kind: JobKind;
         query: Record<string, unknown>;
         attempt: number;
+        age_seconds: number;
       }>(
         `WITH running AS (
            SELECT project_id, count(*) AS jobs FROM query_jobs
@@ -62,14 +65,15 @@ export class JobLedger {
          SET state = 'running', attempt = attempt + 1, started_at = now(), progress = 0, rows_read = 0,
              lease_until = now() + make_interval(secs => $2)
          FROM next WHERE query_jobs.id = next.id
-         RETURNING query_jobs.id, project_id, kind, query, attempt`,
+         RETURNING query_jobs.id, project_id, kind, query, attempt,
+                   extract(epoch FROM now() - created_at)::float8 AS age_seconds`,
         [jobLimits.runningMax, leaseSeconds],
       );
       await client.query("COMMIT");
       const row = rows[0];
-      return row === undefined
-        ? undefined
-        : { id: row.id, projectId: row.project_id, kind: row.kind, query: row.query, attempt: row.attempt };
+      if (row === undefined) return undefined;
+      const { id, project_id: projectId, kind, query, attempt, age_seconds: ageSeconds } = row;
+      return { id, projectId, kind, query, attempt, ageSeconds };
     } catch (error) {
       await client.query("ROLLBACK").catch(() => undefined);
       throw error;
@@ -99,8 +103,13 @@ export class JobLedger {
 
   /** What lies in the query ends the job; what lies in the stores is tried again, later each time. */
   async fail(claim: JobClaim, error: MillraceError): Promise<"failed" | "retried"> {
-    if (error.retryable && claim.attempt < jobLimits.attemptsMax) {
-      const waitSeconds = Math.min(retrySecondsMax, retrySecondsMin * 2 ** claim.attempt);
+    // What failed on our side and nobody knows why is not tried for ever; what was away or full comes back.
+    const tried =
+      error.code === "INTERNAL"
+        ? claim.attempt >= jobLimits.attemptsMax
+        : claim.ageSeconds >= jobLimits.triedHoursMax * 3600;
+    if (error.retryable && !tried) {
+      const waitSeconds = Math.min(retrySecondsMax, retrySecondsMin * 2 ** Math.min(claim.attempt, 20));
       await this.#change(
         claim,
         "state = 'queued', lease_until = '-infinity', not_before = now() + make_interval(secs => $3)",

@@ -1,6 +1,6 @@
 // A funnel's rows through the kernel: group by group of people, read here, decided in a thread of the pool.
 import { MillraceError } from "#schemas/errors.ts";
-import { rateOf } from "../../sampling/sample.ts";
+import { rateOf, sampledTable } from "../../sampling/sample.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { readColumns } from "../../store/read-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";
@@ -98,7 +98,7 @@ async function readGroup(
     rowsMax: groupRowsMax,
   });
   run.record(
-    { step: `events of group ${group + 1} of ${plan.groups}`, sources: [plan.table], plan },
+    { step: `events of group ${group + 1} of ${plan.groups}`, sources: [sampledTable(plan.table, run.people).table], plan },
     statement,
     rows,
   );

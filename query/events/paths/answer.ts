@@ -1,5 +1,5 @@
 // Paths from request to answer: names ▸ lists of events by person, in parts ▸ walk ▸ shape.
-import { rateOf } from "../../sampling/sample.ts";
+import { rateOf, sampledTable } from "../../sampling/sample.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { compilePaths, pathsTable, type Part } from "./compile.ts";
 import { isStep, loadEventNames, type EventNames } from "./event-names.ts";
@@ -31,10 +31,11 @@ export async function answerPaths(
   );
   if (names.names.length > 0) {
     const { sample } = run.people;
+    const { table } = sampledTable(pathsTable(request), run.people);
     const events = names.events * (sample === undefined ? 1 : rateOf(sample));
     for (const part of partsOf(events, eventsOfPart)) {
       const lists = new PersonLists(walk);
-      const plan = { step: "events by person", sources: [pathsTable(request)], plan: { part } };
+      const plan = { step: "events by person", sources: [table], plan: { part } };
       await run.bytes(plan, compilePaths(request, run.people, names, part), (chunk) => lists.push(chunk));
       lists.end();
       run.rowsRead += lists.events;
