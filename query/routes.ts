@@ -24,6 +24,7 @@ import { dashboardResult } from "./insights/dashboard-result.ts";
 import { insightResult } from "./insights/insight-result.ts";
 import { checkJob } from "./jobs/check-job.ts";
 import { runJob } from "./jobs/run-job.ts";
+import { selectorStatement } from "./partials/selector-statement.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
 
@@ -51,6 +52,7 @@ const methods: Readonly<Record<string, Method>> = {
   insight_result: insightResult,
   cohort_statement: cohortStatement,
   cohort_users: cohortUsers,
+  selector_statement: selectorStatement,
   event_names: eventNames,
   properties,
   property_values: propertyValues,

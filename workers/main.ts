@@ -30,6 +30,11 @@ import { JobRunner } from "./jobs/job-runner.ts";
 import { serveJobs } from "./jobs/job-service.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { createJobMetrics } from "./jobs/metrics.ts";
+import { DimensionStore } from "./partials/dimension-store.ts";
+import { serveDimensions } from "./partials/dimension-service.ts";
+import { createPartialMetrics } from "./partials/metrics.ts";
+import { PartialKeeper } from "./partials/partial-keeper.ts";
+import { SelectorLedger } from "./partials/selector-ledger.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
@@ -166,6 +171,25 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("job runs", () => jobRunner.stop());
     const jobs = serveJobs({ connection, store: new JobStore(postgres), runner: jobRunner, log });
     releasers.add("jobs", () => jobs.stop());
+
+    const selectors = new SelectorLedger(postgres);
+    const partials = new PartialKeeper({
+      connection,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      ledger: selectors,
+      metrics: createPartialMetrics(registry, selectors),
+      log,
+    });
+    partials.start();
+    releasers.add("partials", () => partials.stop());
+    const dimensions = serveDimensions({
+      connection,
+      store: new DimensionStore(postgres),
+      onChange: () => partials.wake(),
+      log,
+    });
+    releasers.add("dimensions", () => dimensions.stop());
 
     const metricsService = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsService.stop());

@@ -34,7 +34,8 @@ export async function loadPartials(
   range: { readonly fromMs: number; readonly endMs: number },
 ): Promise<Partials> {
   const worth = wanted.filter(isWorthCovering);
-  if (worth.length === 0) return noPartials;
+  // What is kept is of everybody.
+  if (worth.length === 0 || run.people.sample !== undefined) return noPartials;
   const { rows } = await postgres.query<{ id: number; definition: SelectorDefinition }>(
     `SELECT id, definition FROM selectors
      WHERE project_id = $1 AND NOT removed AND days_kept > 0

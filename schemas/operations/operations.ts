@@ -3,6 +3,7 @@ import { administrationOperations } from "./administration.ts";
 import { alertsOperations } from "./alerts.ts";
 import { catalogueOperations } from "./catalogue.ts";
 import { cohortsOperations } from "./cohorts.ts";
+import { dimensionsOperations } from "./dimensions.ts";
 import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import { insightsOperations } from "./insights.ts";
@@ -25,5 +26,6 @@ export const operations: readonly Operation[] = [
   ...catalogueOperations,
   ...usersOperations,
   ...administrationOperations,
+  ...dimensionsOperations,
   ...healthOperations,
 ];

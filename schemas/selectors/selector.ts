@@ -58,3 +58,14 @@ export function hashSelector(definition: SelectorDefinition): string {
   ]);
   return createHash("sha256").update(text).digest("hex");
 }
+
+/** What the query tier answers to svc.query.selector_statement: expressions over rows of `events`. */
+export interface SelectorStatement {
+  /** UInt8: the event is the selector's. */
+  readonly matches: string;
+  /** Nullable(String): the value that it is kept by. */
+  readonly value: string;
+  /** Nullable(Float64): its number. */
+  readonly number: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+}

@@ -1,5 +1,7 @@
 // Which selectors would answer a query that is asked again and again: those of its parts that no rollup answers.
 import type { Filter } from "../query/filter.ts";
+import type { EventSelection } from "../query/event-selection.ts";
+import type { LifecycleQuery } from "../query/lifecycle.ts";
 import type { RetentionQuery } from "../query/retention.ts";
 import type { StickinessQuery } from "../query/stickiness.ts";
 import { propertyMaths, type TrendMath, type TrendsQuery } from "../query/trends.ts";
@@ -29,15 +31,19 @@ function candidatesOf(kind: QueryKindName, query: unknown): SelectorDefinition[]
     case "trends":
       return ofTrends(query as TrendsQuery);
     case "retention": {
-      const { target, returning, min_occurrences: occurrences } = query as RetentionQuery;
-      return [target, ...(returning === undefined || (occurrences ?? 1) > 1 ? [] : [returning])].flatMap(
-        ofSets,
-      );
+      const { target, returning, filters, min_occurrences: occurrences } = query as RetentionQuery;
+      const selections = returning === undefined || (occurrences ?? 1) > 1 ? [target] : [target, returning];
+      return selections.flatMap((selection) => ofSets(selection, filters));
     }
-    case "stickiness":
-      return ((query as StickinessQuery).series ?? []).flatMap(ofSets);
-    // Lifecycles have no filters, and funnels and paths need every single event.
-    case "lifecycle":
+    case "stickiness": {
+      const { event, series, filters } = query as StickinessQuery;
+      return (series ?? [{ event: event ?? null }]).flatMap((each) => ofSets(each, filters));
+    }
+    case "lifecycle": {
+      const { event, filters } = query as LifecycleQuery;
+      return ofSets({ event: event ?? null }, filters);
+    }
+    // They need every single event.
     case "funnel":
     case "paths":
       return [];
@@ -51,7 +57,7 @@ function ofTrends(query: TrendsQuery): SelectorDefinition[] {
     const math = series.math ?? "total";
     const split = splitFilters([...(query.filters ?? []), ...(series.filters ?? [])]);
     if (!addable.has(math) || split === undefined) return [];
-    if (split.ofPeople.length > 0 && (math !== "unique_users" || breakdown !== undefined)) return [];
+    if (split.ofPeople.length > 0 && math !== "unique_users") return [];
     return [
       {
         event: series.event ?? null,
@@ -63,8 +69,8 @@ function ofTrends(query: TrendsQuery): SelectorDefinition[] {
   });
 }
 
-function ofSets(selection: { event?: string | null; filters?: Filter[] }): SelectorDefinition[] {
-  const split = splitFilters(selection.filters ?? []);
+function ofSets(selection: EventSelection, filters: readonly Filter[] = []): SelectorDefinition[] {
+  const split = splitFilters([...filters, ...(selection.filters ?? [])]);
   return split === undefined ? [] : [{ event: selection.event ?? null, filters: split.ofEvents }];
 }
 

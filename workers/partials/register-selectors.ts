@@ -2,6 +2,12 @@
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { hashSelector, selectorLimits, type SelectorDefinition } from "#schemas/selectors/selector.ts";
 
+export interface WantedSelector {
+  readonly definition: SelectorDefinition;
+  /** A day with more values need not be kept. */
+  readonly valuesMax: number;
+}
+
 /**
  * From now on `origin` wants exactly these; none: it wants nothing any more. One statement, so it may be a part of
  * the caller's transaction. Answers how many are kept: beyond `selectorsMax` of a project new ones are not, and what
@@ -11,14 +17,20 @@ export async function registerSelectors(
   postgres: Pick<Postgres, "query">,
   projectId: number,
   origin: string,
-  definitions: readonly SelectorDefinition[],
-  options: { readonly valuesMax?: number } = {},
+  wanted: readonly (SelectorDefinition | WantedSelector)[],
 ): Promise<{ kept: number }> {
-  const byHash = new Map(definitions.map((definition) => [hashSelector(definition), definition]));
+  const byHash = new Map(
+    wanted
+      .map((each) =>
+        "definition" in each ? each : { definition: each, valuesMax: selectorLimits.valuesMax },
+      )
+      .map((each) => [hashSelector(each.definition), each]),
+  );
   const { rows } = await postgres.query<{ kept: number }>(
     `WITH given AS (
-       SELECT hash, definition::json AS definition, ordinality
-       FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS given (hash, definition, ordinality)),
+       SELECT hash, definition::json AS definition, values_max, ordinality
+       FROM unnest($3::text[], $4::text[], $6::int[]) WITH ORDINALITY
+         AS given (hash, definition, values_max, ordinality)),
      known AS (
        SELECT hash FROM selectors WHERE project_id = $1 AND NOT removed),
      room AS (
@@ -30,7 +42,7 @@ export async function registerSelectors(
        INSERT INTO selectors (project_id, hash, definition)
        SELECT $1, hash, definition FROM given WHERE hash IN (SELECT hash FROM room) ORDER BY hash
        ON CONFLICT (project_id, hash) WHERE NOT removed DO UPDATE SET unused_since = NULL
-       RETURNING id),
+       RETURNING id, hash),
      dropped AS (
        DELETE FROM selector_uses USING selectors
        WHERE selectors.id = selector_id AND project_id = $1 AND origin = $2 AND hash <> ALL ($3)
@@ -40,16 +52,16 @@ export async function registerSelectors(
        WHERE id IN (SELECT selector_id FROM dropped)
          AND NOT EXISTS (SELECT FROM selector_uses WHERE selector_id = selectors.id AND origin <> $2)),
      used AS (
-       INSERT INTO selector_uses (selector_id, origin, values_max) SELECT id, $2, $6 FROM wanted
+       INSERT INTO selector_uses (selector_id, origin, values_max) SELECT id, $2, values_max FROM wanted JOIN given USING (hash)
        ON CONFLICT (selector_id, origin) DO UPDATE SET values_max = excluded.values_max)
      SELECT count(*)::int AS kept FROM wanted`,
     [
       projectId,
       origin,
       [...byHash.keys()],
-      [...byHash.values()].map((definition) => JSON.stringify(definition)),
+      [...byHash.values()].map(({ definition }) => JSON.stringify(definition)),
       selectorLimits.selectorsMax,
-      options.valuesMax ?? selectorLimits.valuesMax,
+      [...byHash.values()].map(({ valuesMax }) => valuesMax),
     ],
   );
   return { kept: rows[0]?.kept ?? 0 };

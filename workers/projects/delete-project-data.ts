@@ -16,6 +16,9 @@ const tables = [
   "persons",
   "user_properties",
   "cohort_members",
+  "partial_state",
+  "partial_hour",
+  "partial_day",
   "funnel_days",
   "person_history",
 ] as const;
@@ -37,7 +40,16 @@ export async function deleteProjectData(
     "UPDATE cohorts SET deleted_at = now() WHERE project_id = $1 AND deleted_at IS NULL",
     [projectId],
   );
-  for (const table of ["person_changes", "user_persons", "user_merges", "insights", "dashboards", "query_jobs"]) {
+  for (const table of [
+    "person_changes",
+    "user_persons",
+    "user_merges",
+    "insights",
+    "dashboards",
+    "query_jobs",
+    "selectors",
+    "dimensions",
+  ]) {
     await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
   }
   for (const query of buildDeletions(stores.clickhouseCluster)) {

@@ -8,14 +8,18 @@ import { readSetRows, turnoverOf } from "../../sets/count-in-parts.ts";
 import type { Turnover } from "../../sets/count-sets.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { bucketKeys } from "../bucket-sql.ts";
-import { historyKey, personSetsSql, planSets, sourcesOf } from "../interval-sets.ts";
+import { historyKey, personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
+import { loadPartialsOfSets } from "../partials-of-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
 import { scopeOfLifecycle } from "./scope.ts";
 
 export const lifecycle = createQuery({
   read: readLifecycleRequest,
-  answer: (request, run, context) => answerLifecycle(request, run, {}, context.pool),
+  answer: async (request, run, { postgres, pool }) => {
+    const partials = await loadPartialsOfSets(run, postgres, [setsOf(request)]);
+    return answerLifecycle(request, run, { partials }, pool);
+  },
   kept: { name: "lifecycle", scopeOf: scopeOfLifecycle },
 });
 
@@ -30,7 +34,7 @@ export async function answerLifecycle(
   shortcuts: Shortcuts = {},
   pool?: TaskPool,
 ): Promise<Counts> {
-  const sets = { ...request, history: true, occurrencesMin: 1 };
+  const sets = setsOf(request);
   const plan = planSets(sets, shortcuts);
   const context: SqlContext = { parameters: new Parameters(), people: run.people };
   // The sets in their order: all history, the interval before the range, the intervals of the range.
@@ -44,6 +48,10 @@ export async function answerLifecycle(
   );
   const turnover = await turnoverOf({ sets: rows, count: places.length }, pool);
   return shapeCounts(request.buckets.startsMs.slice(1), turnover);
+}
+
+function setsOf(request: LifecycleRequest): IntervalSets {
+  return { ...request, history: true, occurrencesMin: 1 };
 }
 
 /** Places of the turnover that come before the range. */
