@@ -1,0 +1,90 @@
+// One attempt to tell a webhook: a signed POST to a checked address, no redirects, nothing of the answer is kept but
+// its status.
+import { createHmac } from "node:crypto";
+import { request as requestPlain } from "node:http";
+import { request as requestTls } from "node:https";
+import { isIP } from "node:net";
+import { AddressRefused, type AddressGuard } from "./guard-address.ts";
+
+/** Resolving, connecting and the answer's head together. */
+export const webhookMsMax = 10_000;
+
+export interface Attempt {
+  readonly told: boolean;
+  readonly status: number | null;
+  /** A fixed sentence: what a receiver says is not repeated. */
+  readonly error: string | null;
+}
+
+export interface Webhook {
+  readonly url: string;
+  readonly secret: string | null;
+  readonly deliveryId: string;
+  readonly body: string;
+}
+
+/** `t` in seconds and the signature over `t.body`, so that an old request cannot be sent again later. */
+export function signBody(secret: string, atSeconds: number, body: string): string {
+  const signature = createHmac("sha256", secret).update(`${atSeconds}.${body}`).digest("hex");
+  return `t=${atSeconds},v1=${signature}`;
+}
+
+/** Never throws. */
+export async function sendWebhook(
+  webhook: Webhook,
+  guard: AddressGuard,
+  options: { readonly nowMs: number; readonly signal: AbortSignal; readonly msMax?: number },
+): Promise<Attempt> {
+  const url = new URL(webhook.url);
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  // Addresses written out are not looked up.
+  if (isIP(host) !== 0 && !guard.allows(host, port)) return failed(new AddressRefused());
+  const body = Buffer.from(webhook.body);
+  const deadline = AbortSignal.timeout(options.msMax ?? webhookMsMax);
+  const { promise, resolve } = Promise.withResolvers<Attempt>();
+  const request = (url.protocol === "https:" ? requestTls : requestPlain)(
+    url,
+    {
+      method: "POST",
+      // A connection that is kept would not be looked up again.
+      agent: false,
+      lookup: guard.lookupFor(port),
+      signal: AbortSignal.any([options.signal, deadline]),
+      headers: {
+        "Content-Type": "application/json",
+        "Content-Length": body.length,
+        "User-Agent": "Millrace",
+        "Millrace-Delivery": webhook.deliveryId,
+        ...(webhook.secret === null
+          ? {}
+          : {
+              "Millrace-Signature": signBody(webhook.secret, Math.floor(options.nowMs / 1_000), webhook.body),
+            }),
+      },
+    },
+    (response) => {
+      const status = response.statusCode ?? 0;
+      response.destroy();
+      const told = status >= 200 && status < 300;
+      const redirect = status >= 300 && status < 400;
+      const error = redirect ? "it redirects, which is not followed" : "it answered with an error";
+      resolve({ told, status, error: told ? null : error });
+    },
+  );
+  request.on("error", (error: Error) => resolve(failed(deadline.aborted ? new Error("timeout") : error)));
+  request.end(body);
+  return promise;
+}
+
+function failed(error: Error & { code?: string }): Attempt {
+  const told = { told: false, status: null } as const;
+  if (error instanceof AddressRefused)
+    return { ...told, error: "the address is not public, which is refused" };
+  if (error.message === "timeout") return { ...told, error: "it did not answer in time" };
+  const code = error.code ?? "";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return { ...told, error: "its name has no address" };
+  if (code === "ECONNREFUSED") return { ...told, error: "it refused the connection" };
+  if (/CERT|SSL|TLS|ALTNAME|SIGNATURE/.test(code)) return { ...told, error: "its certificate is not valid" };
+  return { ...told, error: "the connection failed" };
+}
