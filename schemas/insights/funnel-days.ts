@@ -10,6 +10,8 @@ export interface FunnelDaysRequest {
   readonly zone: string;
   /** How many days back, today included. */
   readonly days: number;
+  /** What the request before was answered in the header `open-events`: when it is the same again, it is quiet. */
+  readonly open_events: number | null;
 }
 
 export const funnelDayColumns =

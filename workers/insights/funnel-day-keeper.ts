@@ -26,6 +26,8 @@ export class FunnelDayKeeper {
   readonly #metrics: InsightMetrics;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
+  /** By definition, as this process last heard; bounded by the number of saved funnels. */
+  readonly #openEvents = new Map<number, number>();
   #running: Promise<void> | undefined;
 
   constructor(options: {
@@ -103,6 +105,7 @@ export class FunnelDayKeeper {
       query: claim.query,
       zone: claim.zone,
       days: daysBack,
+      open_events: this.#openEvents.get(claim.definitionId) ?? null,
     };
     const chunks: Uint8Array[] = [];
     let said: Record<string, string> = {};
@@ -122,6 +125,7 @@ export class FunnelDayKeeper {
         signal,
       },
     );
+    this.#openEvents.set(claim.definitionId, Number(said["open-events"]));
     const days = Number(said["days"] ?? 0);
     if (days > 0) await this.#store(chunks, signal);
     return { days, more: said["more"] === "true" };
@@ -140,6 +144,7 @@ export class FunnelDayKeeper {
   /** The days of a funnel that nobody asks for any more. */
   async #forget(claim: FunnelClaim, signal: AbortSignal): Promise<void> {
     const { projectId, definitionId } = claim;
+    this.#openEvents.delete(definitionId);
     const statement =
       "ALTER TABLE funnel_days DELETE WHERE project_id = {project:UInt32} AND definition_id = {definition:UInt32}";
     const statements = this.#cluster === undefined ? [statement] : renderForCluster(statement, this.#cluster);

@@ -92,9 +92,9 @@ export class FunnelLedger {
     await this.#postgres.query(
       `UPDATE funnel_definitions
        SET refreshing_until = '-infinity', refresh_failures = 0,
-           refreshed_at = CASE WHEN $3 THEN refreshed_at ELSE now() END,
-           refresh_due_at = CASE WHEN $3 OR refresh_due_at < refreshing_until THEN now()
-             ELSE now() + make_interval(secs => least($6, greatest($5, $4))) END
+           refreshed_at = CASE WHEN $3::boolean THEN refreshed_at ELSE now() END,
+           refresh_due_at = CASE WHEN $3::boolean OR refresh_due_at < refreshing_until THEN now()
+             ELSE now() + make_interval(secs => least($6::float8, greatest($5::float8, $4::float8))) END
        WHERE id = $1 AND generation = $2`,
       [
         claim.definitionId,

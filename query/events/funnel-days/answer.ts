@@ -50,8 +50,9 @@ export async function answerFromKept(
 ): Promise<Answer | undefined> {
   if (definitionIds.length === 0) return undefined;
   const { fromMs, endMs, windowMs } = request;
-  const [counts, ...kept] = await Promise.all([
+  const [counts, personsVersion, ...kept] = await Promise.all([
     readRollupCounts(run, request, { fromMs, endMs: endMs + windowMs }),
+    readStoredVersion(run),
     ...definitionIds.map((id) => readKeptDays(run, id, request)),
   ]);
   const boundsMs = request.trend?.buckets.startsMs ?? [];
@@ -63,19 +64,26 @@ export async function answerFromKept(
     .filter((each): each is { definitionId: number; plan: DaysPlan } => each.plan !== undefined)
     .sort((left, right) => right.plan.days.length - left.plan.days.length);
   const [best] = plans;
-  return best === undefined ? undefined : await answerPlan(request, run, pool, counts, best);
+  return best === undefined
+    ? undefined
+    : await answerPlan(request, run, pool, { ...best, counts, personsVersion });
 }
 
 async function answerPlan(
   request: FunnelRequest,
   run: QueryRun,
   pool: QueryContext["pool"],
-  counts: DayCounts,
-  { definitionId, plan }: { definitionId: number; plan: DaysPlan },
+  planned: {
+    readonly definitionId: number;
+    readonly plan: DaysPlan;
+    readonly counts: DayCounts;
+    readonly personsVersion: number;
+  },
 ): Promise<Answer | undefined> {
+  const { definitionId, plan, counts } = planned;
   const steps = request.steps.length;
-  const madeAt = Math.min(...plan.days.map(({ personsVersion }) => personsVersion));
-  const changed = await readChanges(run, madeAt);
+  const madeAt = Math.min(...plan.days.map((day) => day.personsVersion));
+  const changed = planned.personsVersion > madeAt ? await readChangedPersons(run, madeAt) : nobody;
   if (changed === undefined) return undefined;
   const rowsOf = (stretch: Stretch): number =>
     counts.between(stretch.startsMs[0] as number, stretch.endMs + request.windowMs);
@@ -116,10 +124,6 @@ async function answerPlan(
 }
 
 const nobody: ChangedPersons = { persons: new Uint32Array(0), users: [] };
-
-async function readChanges(run: QueryRun, madeAt: number): Promise<ChangedPersons | undefined> {
-  return (await readStoredVersion(run)) > madeAt ? readChangedPersons(run, madeAt) : nobody;
-}
 
 /** All of the range, cut only where a bucket of the trend begins. */
 function cutAll({ fromMs, endMs, trend }: FunnelRequest): Stretch {

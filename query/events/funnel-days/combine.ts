@@ -107,7 +107,8 @@ export function combine(task: CombineTask): Combined {
 function countPeople(parts: readonly CombinePart[]): number {
   let highest = -1;
   for (const { attempts } of parts) {
-    for (const person of attempts.persons) if (person > highest) highest = person;
+    const { persons } = attempts;
+    for (let at = 0; at < persons.length; at += 1) highest = Math.max(highest, persons[at] as number);
   }
   return highest + 1;
 }
@@ -146,6 +147,6 @@ function countTrend(
 function timesOfNumbers(gapsMs: Uint32Array): { avgMs: number | null; medianMs: number | null } {
   if (gapsMs.length === 0) return { avgMs: null, medianMs: null };
   let sum = 0;
-  for (const gap of gapsMs) sum += gap;
+  for (let at = 0; at < gapsMs.length; at += 1) sum += gapsMs[at] as number;
   return { avgMs: sum / gapsMs.length, medianMs: medianOfNumbers(gapsMs) };
 }

@@ -1,5 +1,6 @@
 // svc.query.funnel_days: the next days of a definition that are missing, or whose data has changed, as rows of
-// `funnel_days`. The workers ask for them and store them.
+// `funnel_days`. The workers ask for them and store them. Days whose attempts have not all ended are made while it is
+// quiet: every event would make them old again.
 import type { FunnelDaysRequest } from "#schemas/insights/funnel-days.ts";
 import type { Call, StreamSink } from "#streams/services.ts";
 import { parseBody } from "../../parse-body.ts";
@@ -43,23 +44,46 @@ export async function makeFunnelDays(
     timezone: asked.zone,
   };
   const request = readFunnelRequest({ ...asked.query, ...range }, nowMs);
+  const days = endedDays(request, asked.zone, nowMs);
+  const closed = closedDays(days, request.windowMs, nowMs);
+  const openEvents = await countOpenEvents(run, request, days[closed.length]);
   const made = await makeDays(run, context.pool, request, {
     definitionId: asked.definition_id,
     generation: asked.generation,
     personsVersion: await readPersonsVersion(run, context.postgres),
-    days: closedDays(request, asked.zone, nowMs),
+    days: openEvents === asked.open_events ? days : closed,
   });
-  sink.start({ status: 200, headers: { days: String(made.days.length), more: String(made.more) } });
+  sink.start({
+    status: 200,
+    headers: { days: String(made.days.length), more: String(made.more), "open-events": String(openEvents) },
+  });
   for (const day of made.days) await sink.write(day);
 }
 
-/** Local days whose attempts have all ended: nothing but late events can change them. */
-export function closedDays({ fromMs, windowMs }: FunnelRequest, zone: string, nowMs: number): Day[] {
+/** Local days that have ended. */
+export function endedDays({ fromMs }: FunnelRequest, zone: string, nowMs: number): Day[] {
   const bounds = { fromMs, endMs: nowMs, zone, interval: "day", weekStart: "monday" } as const;
   const { startsMs, endMs } = buildBuckets(bounds, Infinity) ?? { startsMs: [], endMs: 0 };
   return startsMs
     .map((startMs, index) => ({ startMs, endMs: startsMs[index + 1] ?? endMs }))
-    .filter((day) => Math.ceil((day.endMs + windowMs) / dayMs) * dayMs <= nowMs);
+    .filter((day) => day.endMs <= nowMs);
+}
+
+/** Those whose attempts have all ended: nothing but late events can change them. */
+export function closedDays(days: readonly Day[], windowMs: number, nowMs: number): readonly Day[] {
+  return days.filter((day) => Math.ceil((day.endMs + windowMs) / dayMs) * dayMs <= nowMs);
+}
+
+/** Events that the attempts of days that are not closed may look at. */
+async function countOpenEvents(
+  run: QueryRun,
+  request: FunnelRequest,
+  first: Day | undefined,
+): Promise<number> {
+  if (first === undefined) return 0;
+  // Times may lie a day ahead of now.
+  const range = { fromMs: first.startMs, endMs: request.endMs + 2 * dayMs };
+  return (await readRollupCounts(run, request, range)).between(range.fromMs, range.endMs);
 }
 
 /** As rows of `funnel_days`; of `asked.days`, which are in order, those that are missing or of older data. */

@@ -11,10 +11,14 @@ export function medianOfNumbers(values: Uint32Array): number {
 /** The value with so many others before it. */
 function ranked(values: Uint32Array, rank: number): number {
   const uppers = new Uint32Array(65_536);
-  for (const value of values) uppers[value >>> 16] = (uppers[value >>> 16] as number) + 1;
+  for (let at = 0; at < values.length; at += 1) {
+    const upper = (values[at] as number) >>> 16;
+    uppers[upper] = (uppers[upper] as number) + 1;
+  }
   const first = find(uppers, rank);
   const lowers = new Uint32Array(65_536);
-  for (const value of values) {
+  for (let at = 0; at < values.length; at += 1) {
+    const value = values[at] as number;
     if (value >>> 16 === first.at) lowers[value & 65_535] = (lowers[value & 65_535] as number) + 1;
   }
   return first.at * 65_536 + find(lowers, rank - first.before).at;

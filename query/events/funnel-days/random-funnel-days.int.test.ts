@@ -24,7 +24,7 @@ import { readFunnelRequest } from "../funnel/request.ts";
 import { answerFromKept } from "./answer.ts";
 import { readStoredVersion } from "./changed-persons.ts";
 import { defineFunnel, type FunnelDefinition } from "./definition.ts";
-import { closedDays, makeDays } from "./make-days.ts";
+import { closedDays, endedDays, makeDays } from "./make-days.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const worlds = Number(process.env["MILLRACE_TEST_CASES"] ?? 4);
@@ -39,7 +39,7 @@ let store: Store;
 let projectId = 100;
 let generation = 0;
 let personsVersion = 10;
-let answered = { fromDays: 0, asked: 0 };
+const answered = { fromDays: 0, asked: 0 };
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -86,7 +86,10 @@ async function makeSomeDays(world: World, { id, query, zone }: Kept): Promise<vo
   const range = { from: worldFromMs, to: worldEndMs, timezone: zone };
   const request = readFunnelRequest({ ...query, ...range }, worldEndMs);
   const nowMs = random.pick([worldEndMs, worldEndMs + 20 * 86_400_000, worldFromMs + 20 * 86_400_000]);
-  const days = closedDays(request, zone, nowMs).filter(() => random.chance(0.9));
+  const ended = endedDays(request, zone, nowMs);
+  const days = (random.chance(0.5) ? ended : closedDays(ended, request.windowMs, nowMs)).filter(() =>
+    random.chance(0.9),
+  );
   const run = runIn(world);
   const made = await makeDays(run, pool, request, {
     definitionId: id,
