@@ -1,5 +1,6 @@
 // Projects and the installation itself.
 import { Type } from "@sinclair/typebox";
+import { ProjectLimits, ProjectLimitsChange } from "../projects/limits.ts";
 import { adminMsMax, anyObject, inPath, json, type Operation } from "./operation.ts";
 
 const projectContract = Type.Object({
@@ -68,6 +69,32 @@ export const administrationOperations: readonly Operation[] = [
     parameters: [inPath("id", "Id of the project.")],
     success: { status: 200, description: "It is gone.", content: json, schema: anyObject },
     errors: ["PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "GET",
+    path: "/v1/projects/{id}/limits",
+    service: { subject: "svc.projects.limits", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "What a project may use",
+    description: "The admin key of the project `default` sees every project's limits, any other its own.",
+    parameters: [inPath("id", "Id of the project.")],
+    success: { status: 200, description: "The limits in force.", content: json, schema: ProjectLimits },
+    errors: ["PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "PUT",
+    path: "/v1/projects/{id}/limits",
+    service: { subject: "svc.projects.set_limits", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Change what a project may use",
+    description:
+      "What is absent or null goes back to its default. Queries that begin after the answer keep to it: one that needs more is answered with QUERY_TOO_EXPENSIVE and the name of the budget, one that finds too many under way waits for its turn, or is answered with QUERY_LIMIT_EXCEEDED. The admin key of the project `default` may change every project's limits, any other its own.",
+    parameters: [inPath("id", "Id of the project.")],
+    body: { [json]: ProjectLimitsChange },
+    success: { status: 200, description: "The limits in force.", content: json, schema: ProjectLimits },
+    errors: ["MALFORMED_JSON", "INVALID_BODY", "PROJECT_NOT_FOUND"],
   },
   {
     method: "GET",

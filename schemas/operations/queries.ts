@@ -32,7 +32,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: TrendsAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -50,7 +56,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: FunnelAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -68,7 +80,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: FunnelUsersAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -86,7 +104,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: RetentionAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -104,7 +128,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: RetentionUsersAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -122,7 +152,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: StickinessAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -140,7 +176,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: LifecycleAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "POST",
@@ -158,7 +200,13 @@ export const queriesOperations: readonly Operation[] = [
       content: json,
       schema: PathsAnswer,
     },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
   {
     method: "GET",
@@ -186,6 +234,12 @@ export const queriesOperations: readonly Operation[] = [
     parameters: inQuery(ExportQueryParameters, ["accept_encoding"]),
     body: { [json]: ExportQuery },
     success: { status: 200, description: "The rows.", content: "application/x-ndjson" },
-    errors: ["MALFORMED_JSON", "INVALID_QUERY", "QUERY_TOO_EXPENSIVE", "BODY_TOO_LARGE"],
+    errors: [
+      "MALFORMED_JSON",
+      "INVALID_QUERY",
+      "QUERY_TOO_EXPENSIVE",
+      "QUERY_LIMIT_EXCEEDED",
+      "BODY_TOO_LARGE",
+    ],
   },
 ];

@@ -6,6 +6,8 @@ import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import { ProjectLimitsChange } from "#schemas/projects/limits.ts";
+import { fieldPath } from "#schemas/query/check.ts";
 import { serve, type Call } from "#streams/services.ts";
 import { deleteProjectData } from "./delete-project-data.ts";
 import { defaultProject, type ProjectStore } from "./project-store.ts";
@@ -24,6 +26,7 @@ const createContract = Type.Object(
   { additionalProperties: false },
 );
 const createCheck = TypeCompiler.Compile(createContract);
+const limitsCheck = TypeCompiler.Compile(ProjectLimitsChange);
 
 /** Announces that a project's keys or limits changed: edges drop what they cached. */
 export const projectsChangedSubject = "projects.changed";
@@ -53,6 +56,15 @@ function parseCreate(payload: Uint8Array): Static<typeof createContract> {
   return body;
 }
 
+function parseLimits(payload: Uint8Array): ProjectLimitsChange {
+  const body = parse<unknown>(payload);
+  if (limitsCheck.Check(body)) return body;
+  const details = [...limitsCheck.Errors(body)]
+    .slice(0, 10)
+    .map(({ path, message }) => ({ path: fieldPath(path), message }));
+  throw new MillraceError("INVALID_BODY", { details });
+}
+
 function isZone(zone: string): boolean {
   try {
     new Intl.DateTimeFormat("en", { timeZone: zone });
@@ -76,6 +88,14 @@ export function serveProjects(options: {
   const reach = async (call: Call): Promise<number | null> =>
     call.projectId === (await store.findId(defaultProject)) ? null : call.projectId;
 
+  const reachable = async (id: string, call: Call): Promise<number> => {
+    const [own, projectId] = await Promise.all([reach(call), store.findId(id)]);
+    if (projectId === undefined || (own !== null && own !== projectId)) {
+      throw new MillraceError("PROJECT_NOT_FOUND");
+    }
+    return projectId;
+  };
+
   return serve(connection, {
     service: "projects",
     log,
@@ -95,11 +115,7 @@ export function serveProjects(options: {
       list: async (_payload, call) => ({ projects: await store.list(await reach(call)) }),
       delete: async (payload, call) => {
         const { id } = parse<{ id: string }>(payload);
-        const own = await reach(call);
-        const projectId = await store.findId(id);
-        if (projectId === undefined || (own !== null && own !== projectId)) {
-          throw new MillraceError("PROJECT_NOT_FOUND");
-        }
+        const projectId = await reachable(id, call);
         if (id === defaultProject) {
           throw new MillraceError("FORBIDDEN", { message: "The project `default` cannot be deleted." });
         }
@@ -110,6 +126,16 @@ export function serveProjects(options: {
           log.error({ err: error, projectId }, "project data could not be removed"),
         );
         return { id, deleted: true };
+      },
+      limits: async (payload, call) => {
+        const { id } = parse<{ id: string }>(payload);
+        return store.limits(await reachable(id, call));
+      },
+      set_limits: async (payload, call) => {
+        const projectId = await reachable(String(call.parameters["id"] ?? ""), call);
+        const limits = await store.setLimits(projectId, parseLimits(payload));
+        connection.publish(projectsChangedSubject, JSON.stringify({ projectId }));
+        return limits;
       },
     },
   });

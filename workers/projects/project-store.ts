@@ -1,5 +1,6 @@
 // Projects and keys in the relational store.
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { limitsInForce, type ProjectLimits, type ProjectLimitsChange } from "#schemas/projects/limits.ts";
 import { keyScopes, type KeyScope, type ResolvedKey } from "#schemas/projects/project.ts";
 import { createKey, hashKey, hintOf } from "./keys.ts";
 
@@ -129,6 +130,24 @@ export class ProjectStore {
       [onlyId],
     );
     return rows.map(buildProject);
+  }
+
+  async limits(projectId: number): Promise<ProjectLimits> {
+    const { rows } = await this.#postgres.query<{ limits: Record<string, unknown> }>(
+      "SELECT limits FROM projects WHERE id = $1",
+      [projectId],
+    );
+    return limitsInForce(rows[0]?.limits);
+  }
+
+  /** What is not named goes back to its default. */
+  async setLimits(projectId: number, change: ProjectLimitsChange): Promise<ProjectLimits> {
+    const kept = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null));
+    await this.#postgres.query("UPDATE projects SET limits = $2 WHERE id = $1", [
+      projectId,
+      JSON.stringify(kept),
+    ]);
+    return limitsInForce(kept);
   }
 
   async findId(publicId: string): Promise<number | undefined> {
