@@ -87,7 +87,10 @@ export class Answers {
   ): Promise<Found<T>> {
     const { name } = question;
     const version = await this.#versionOf(question);
-    const kept = await this.#look<T>(question, version);
+    const kept =
+      (await this.#look<T>(question, version)) ??
+      // Once more: it may have been made just now. From here to the flight nothing is waited for.
+      this.#count(this.#read<T>(question, version, this.#kept.get(name.name)), "memory");
     if (kept !== undefined) return kept;
     const flight = `${name.name} ${JSON.stringify(version)}`;
     const { value, shared } = await this.#flights.run(flight, question.signal, (signal, share) =>
@@ -114,10 +117,27 @@ export class Answers {
   }
 
   async #look<T>(question: Question, version: DataVersion): Promise<Found<T> | undefined> {
-    const { name, nowMs, asOf } = question;
-    const own = this.#kept.get(name.name);
-    const text = own ?? (await this.#shared?.get(name.name));
+    const { name } = question.name;
+    const own = this.#read<T>(question, version, this.#kept.get(name));
+    if (own !== undefined || this.#shared === undefined) return this.#count(own, "memory");
+    const text = await this.#shared.get(name);
+    const shared = this.#read<T>(question, version, text);
+    if (shared !== undefined && text !== undefined) {
+      this.#kept.set(name, text, keepMs);
+      return this.#count(shared, "redis");
+    }
+    return undefined;
+  }
+
+  #count<T>(found: Found<T> | undefined, outcome: "memory" | "redis"): Found<T> | undefined {
+    if (found !== undefined) this.#metrics.answers.inc({ outcome });
+    return found;
+  }
+
+  /** The answer of an entry that is true for the question, or may pass for it. */
+  #read<T>(question: Question, version: DataVersion, text: string | undefined): Found<T> | undefined {
     if (text === undefined) return undefined;
+    const { nowMs, asOf } = question;
     let entry: Entry<T>;
     try {
       entry = JSON.parse(text) as Entry<T>;
@@ -129,8 +149,6 @@ export class Answers {
     if (entry.untilMs !== null && nowMs >= entry.untilMs) return undefined;
     const isTrue = entry.version.events === version.events;
     if (!isTrue && !this.#isYoung(entry, nowMs)) return undefined;
-    if (own === undefined) this.#kept.set(name.name, text, keepMs);
-    this.#metrics.answers.inc({ outcome: own === undefined ? "redis" : "memory" });
     // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
     return { value: entry.value, asOf: isTrue ? asOf : entry.asOf, cache: "hit" };
   }

@@ -43,10 +43,15 @@ export interface TestTier {
   readonly database: TestDatabase;
   readonly postgres: pg.Client;
   call(method: string, payload: object | Uint8Array, project?: number): Promise<unknown>;
+  /** One more process of the tier, which is asked as often as the first. */
+  startAnother(): Promise<{ stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
-export async function startTestTier(postgresServerUrl: string): Promise<TestTier> {
+export async function startTestTier(
+  postgresServerUrl: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestTier> {
   const log = createLogger({ level: "error", name: "test" });
   // A log of its own: the stream's name is fixed, and other tests have theirs in the shared server.
   const database = await createTestDatabase({ withLog: true });
@@ -68,22 +73,26 @@ export async function startTestTier(postgresServerUrl: string): Promise<TestTier
   );
   await database.insertEvents(Array.from({ length: rows }, (_, index) => row(index)));
   await database.insertEvents([row(1, projectId + 1)]);
-  const running = await start(
-    readConfig({
-      MILLRACE_NATS_URL: database.natsUrl,
-      MILLRACE_CLICKHOUSE_URL: database.readUrl,
-      MILLRACE_POSTGRES_URL: url.href,
-      MILLRACE_PARTITIONS: String(partitions),
-      MILLRACE_LOG_LEVEL: "error",
-    }),
-    log,
-  );
+  const startTier = (): ReturnType<typeof start> =>
+    start(
+      readConfig({
+        MILLRACE_NATS_URL: database.natsUrl,
+        MILLRACE_CLICKHOUSE_URL: database.readUrl,
+        MILLRACE_POSTGRES_URL: url.href,
+        MILLRACE_PARTITIONS: String(partitions),
+        MILLRACE_LOG_LEVEL: "error",
+        ...settings,
+      }),
+      log,
+    );
+  const running = await startTier();
   return {
     connection,
     database,
     postgres,
     call: (method, payload, project = projectId) =>
       callService(connection, `svc.query.${method}`, payload, { ...callOptions, projectId: project }),
+    startAnother: startTier,
     async stop() {
       await running.stop();
       await connection.close();
