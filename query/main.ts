@@ -26,6 +26,7 @@ import { buildMethods, buildStreams } from "./routes.ts";
 import { ReadOnlySettings } from "./store/read-only.ts";
 import { streamPauseSecondsMax } from "./store/stream-statement.ts";
 import { Throughput } from "./system/throughput.ts";
+import { StepColumns } from "./step-columns/step-columns.ts";
 import { createTaskPool } from "./task-pool.ts";
 import { WatermarkReader } from "./watermark.ts";
 
@@ -107,6 +108,11 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const context: QueryContext = {
       store: { clickhouse, readOnly, metrics: metricsOfQueries },
       exportStore: { clickhouse: exportClickHouse, readOnly },
+      stepColumns: new StepColumns({
+        url: clickhouseUrl,
+        bytesMax: config.queryResidentBytesMax,
+        metrics: metricsOfQueries,
+      }),
       postgres,
       pool,
       logAccess,

@@ -1,5 +1,5 @@
 // Every metric of the query tier.
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export interface QueryMetrics {
   readonly querySeconds: Histogram<"kind">;
@@ -8,6 +8,8 @@ export interface QueryMetrics {
   readonly statementErrors: Counter<"code">;
   readonly rowsRead: Counter;
   readonly exportBytes: Counter<"format">;
+  readonly residentBytes: Gauge;
+  readonly residentSegments: Counter<"outcome">;
 }
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -49,6 +51,17 @@ export function createQueryMetrics(registry: Registry): QueryMetrics {
       name: "millrace_query_export_bytes_total",
       help: "Bytes of exports handed to readers, after compression, by format.",
       labelNames: ["format"],
+      registers,
+    }),
+    residentBytes: new Gauge({
+      name: "millrace_query_resident_bytes",
+      help: "Bytes of the step columns that this process holds in memory.",
+      registers,
+    }),
+    residentSegments: new Counter({
+      name: "millrace_query_resident_segments_total",
+      help: "Segments of step columns that queries looked for: hit, miss, stale (some days had to be read again), evicted.",
+      labelNames: ["outcome"],
       registers,
     }),
   };

@@ -7,6 +7,7 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Budgets } from "./budget/budgets.ts";
 import type { Answers } from "./cache/answers.ts";
 import type { Store } from "./store/run-statement.ts";
+import type { StepColumns } from "./step-columns/step-columns.ts";
 import type { TaskPool } from "./task-pool.ts";
 import type { LogAccess, WatermarkReader } from "./watermark.ts";
 
@@ -17,6 +18,8 @@ export interface QueryContext {
   readonly postgres: Postgres;
   /** Threads for what would keep this process from answering others. */
   readonly pool: TaskPool;
+  /** Rows of events that are held in memory. */
+  readonly stepColumns: StepColumns;
   readonly logAccess: LogAccess;
   readonly watermark: WatermarkReader;
   /** Those that were given before. */

@@ -134,6 +134,14 @@ export const configTable = {
       "Milliseconds by which a kept answer may lack new events, told by its as_of; 0: it never does. Joins, cohorts " +
       "and properties of users are never late.",
   },
+  MILLRACE_QUERY_RESIDENT_BYTES_MAX: {
+    kind: "integer",
+    default: String(1024 * 1024 * 1024),
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    description:
+      "Memory of each query process for who did which event when, so that funnels need not read it, in bytes.",
+  },
   MILLRACE_BODY_BYTES_MAX: {
     kind: "integer",
     default: String(10 * 1024 * 1024),
@@ -250,6 +258,7 @@ export interface Config {
   readonly workerProcesses: number;
   readonly workerThreads: number;
   readonly queryThreads: number;
+  readonly queryResidentBytesMax: number;
   readonly queryCacheBytesMax: number;
   readonly queryStaleMsMax: number;
   readonly bodyBytesMax: number;
@@ -348,6 +357,7 @@ export function readConfig(env: Environment = process.env): Config {
     workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
     workerThreads: integer("MILLRACE_WORKER_THREADS"),
     queryThreads: integer("MILLRACE_QUERY_THREADS"),
+    queryResidentBytesMax: integer("MILLRACE_QUERY_RESIDENT_BYTES_MAX"),
     queryCacheBytesMax: integer("MILLRACE_QUERY_CACHE_BYTES_MAX"),
     queryStaleMsMax: integer("MILLRACE_QUERY_STALE_MS_MAX"),
     bodyBytesMax: integer("MILLRACE_BODY_BYTES_MAX"),

@@ -26,7 +26,7 @@ export async function answerFunnel(
   request: FunnelRequest,
   run: QueryRun,
   pool: TaskPool,
-  options: Pick<KernelOptions, "groups"> = {},
+  options: Pick<KernelOptions, "groups" | "columns"> = {},
 ): Promise<Omit<FunnelAnswer, "meta" | "explain">> {
   const { plan, outcomes } = await runKernel(request, run, pool, options);
   const steps = request.steps.length;

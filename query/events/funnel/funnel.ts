@@ -11,7 +11,7 @@ export const funnel = createQuery({
   answer: async (request, run, context) => {
     // What is kept holds everybody.
     const kept = run.people.sample === undefined ? await answerFromDays(request, run, context) : undefined;
-    return kept ?? (await answerFunnel(request, run, context.pool));
+    return kept ?? (await answerFunnel(request, run, context.pool, { columns: context.stepColumns }));
   },
   sampling: { ...funnelSampling, quick: answerFromDays },
   kept: { name: "funnel", scopeOf: scopeOfFunnel },

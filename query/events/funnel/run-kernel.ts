@@ -12,6 +12,8 @@ import {
   planFunnel,
   type FunnelPlan,
 } from "./plan.ts";
+import type { StepColumns } from "../../step-columns/step-columns.ts";
+import { runColumns } from "./columns/run-columns.ts";
 import { compileRows, rowsColumns } from "./compile.ts";
 import type { FunnelOutcome, FunnelRows, FunnelRules } from "./kernel/funnel-rows.ts";
 import type { FunnelRequest } from "./request.ts";
@@ -26,6 +28,8 @@ const groupsOfAll = new Gate(groupsOfAllMax);
 const taskFile = new URL("./kernel/tally-funnel.ts", import.meta.url).href;
 
 export interface KernelOptions {
+  /** Where rows may be held in memory; absent: they are read. */
+  readonly columns?: StepColumns;
   readonly list?: FunnelRules["list"];
   /** Persons with this number or a higher one. */
   readonly firstPerson?: number;
@@ -40,6 +44,14 @@ export async function runKernel(
   pool: TaskPool,
   options: KernelOptions = {},
 ): Promise<{ plan: FunnelPlan; outcomes: FunnelOutcome[] }> {
+  const rules = rulesOf(request, options.list);
+  if (options.columns !== undefined && options.groups === undefined) {
+    const { columns, firstPerson } = options;
+    const outcomes = await runColumns(request, run, pool, columns, { rules, firstPerson });
+    if (outcomes !== undefined) {
+      return { plan: { table: "steps", groups: outcomes.length, rowsExpected: 0 }, outcomes };
+    }
+  }
   const estimated = await run.rows(
     { step: "how many events there are", sources: [] },
     compileEstimate(request),
@@ -49,7 +61,6 @@ export async function runKernel(
   if (rows > groupRowsWanted * groupsMax) throw tooManyRows(rows);
   const suggested = planFunnel(request, rows);
   const plan = { ...suggested, groups: options.groups ?? suggested.groups };
-  const rules = rulesOf(request, options.list);
   const outcomes: FunnelOutcome[] = [];
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -98,7 +109,11 @@ async function readGroup(
     rowsMax: groupRowsMax,
   });
   run.record(
-    { step: `events of group ${group + 1} of ${plan.groups}`, sources: [sampledTable(plan.table, run.people).table], plan },
+    {
+      step: `events of group ${group + 1} of ${plan.groups}`,
+      sources: [sampledTable(plan.table, run.people).table],
+      plan,
+    },
     statement,
     rows,
   );

@@ -1,0 +1,158 @@
+// One person's attempts over sorted lists of instants, one list for each step and each exclusion, all of different
+// events: every pointer only moves forward, so a person costs no more than their events. What is decided is what the
+// general kernel decides (`../kernel/`), which knows events that match several steps as well.
+import type { FunnelRules } from "../kernel/funnel-rows.ts";
+import type { TrendMarks } from "../kernel/trend-marks.ts";
+
+/** Instants in order: the first `length` numbers of `times`. */
+export interface InstantList {
+  times: Float64Array;
+  length: number;
+}
+
+export class ListWalk {
+  /** Steps that the best attempt reached; 0: there is none. */
+  reached = 0;
+  /** When it reached them. */
+  readonly at: Float64Array;
+  readonly #steps: number;
+  readonly #rules: FunnelRules;
+  readonly #lists: readonly InstantList[];
+  readonly #exclusions: readonly InstantList[];
+  readonly #marks: TrendMarks | undefined;
+  readonly #places: Int32Array;
+  readonly #exclusionPlaces: Int32Array;
+  readonly #current: Float64Array;
+
+  /** `lists`: of the steps; `exclusions`: of theirs. Their contents change from person to person. */
+  constructor(
+    rules: FunnelRules,
+    lists: readonly InstantList[],
+    exclusions: readonly InstantList[],
+    marks: TrendMarks | undefined,
+  ) {
+    this.#rules = rules;
+    this.#steps = rules.steps;
+    this.#lists = lists;
+    this.#exclusions = exclusions;
+    this.#marks = marks;
+    this.#places = new Int32Array(rules.steps);
+    this.#exclusionPlaces = new Int32Array(exclusions.length);
+    this.#current = new Float64Array(rules.steps);
+    this.at = new Float64Array(rules.steps);
+  }
+
+  /** Looks at the person whose instants are in the lists. */
+  walk(): void {
+    this.reached = 0;
+    this.#places.fill(0);
+    this.#exclusionPlaces.fill(0);
+    this.#marks?.begin();
+    if (this.#rules.order === "ordered") this.#walkOrdered();
+    else this.#walkUnordered();
+  }
+
+  #walkOrdered(): void {
+    const { fromMs, endMs, windowMs } = this.#rules;
+    const lists = this.#lists;
+    const steps = this.#steps;
+    const current = this.#current;
+    const places = this.#places;
+    const { times: starts, length } = lists[0] as InstantList;
+    let possible = 1;
+    while (possible < steps && (lists[possible] as InstantList).length > 0) possible += 1;
+    let before = -Infinity;
+    for (let at = 0; at < length; at += 1) {
+      const startMs = starts[at] as number;
+      if (startMs < fromMs || startMs === before) continue;
+      if (startMs >= endMs) return;
+      before = startMs;
+      const lastMs = startMs + windowMs;
+      current[0] = startMs;
+      let reached = 1;
+      let timeMs = startMs;
+      for (; reached < steps; reached += 1) {
+        const { times, length: count } = lists[reached] as InstantList;
+        let place = places[reached] as number;
+        while (place < count && (times[place] as number) < timeMs) place += 1;
+        places[reached] = place;
+        if (place === count || (times[place] as number) > lastMs) break;
+        timeMs = times[place] as number;
+        current[reached] = timeMs;
+      }
+      this.#consider(startMs, reached);
+      if (this.#marks === undefined && this.reached === possible) return;
+    }
+  }
+
+  #walkUnordered(): void {
+    const { fromMs, endMs, windowMs } = this.#rules;
+    const lists = this.#lists;
+    const steps = this.#steps;
+    const current = this.#current;
+    const places = this.#places;
+    let possible = 0;
+    for (const { length } of lists) if (length > 0) possible += 1;
+    for (;;) {
+      let startMs = Infinity;
+      for (let step = 0; step < steps; step += 1) {
+        const { times, length } = lists[step] as InstantList;
+        const place = places[step] as number;
+        if (place < length && (times[place] as number) < startMs) startMs = times[place] as number;
+      }
+      if (startMs >= endMs) return;
+      if (startMs >= fromMs) {
+        const lastMs = startMs + windowMs;
+        let reached = 0;
+        for (let step = 0; step < steps; step += 1) {
+          const { times, length } = lists[step] as InstantList;
+          const place = places[step] as number;
+          if (place === length || (times[place] as number) > lastMs) continue;
+          // Into its place among those that are reached earlier.
+          const timeMs = times[place] as number;
+          let to = reached;
+          for (; to > 0 && (current[to - 1] as number) > timeMs; to -= 1)
+            current[to] = current[to - 1] as number;
+          current[to] = timeMs;
+          reached += 1;
+        }
+        this.#consider(startMs, reached);
+        if (this.#marks === undefined && this.reached === possible) return;
+      }
+      for (let step = 0; step < steps; step += 1) {
+        const { times, length } = lists[step] as InstantList;
+        let place = places[step] as number;
+        while (place < length && (times[place] as number) <= startMs) place += 1;
+        places[step] = place;
+      }
+    }
+  }
+
+  /** Attempts come in order of their starts: only one that reaches further is better. */
+  #consider(startMs: number, reached: number): void {
+    if (this.#exclusions.length > 0 && this.#isDiscarded(startMs, reached)) return;
+    this.#marks?.mark(startMs, reached);
+    if (reached <= this.reached) return;
+    this.reached = reached;
+    for (let step = 0; step < reached; step += 1) this.at[step] = this.#current[step] as number;
+  }
+
+  #isDiscarded(startMs: number, reached: number): boolean {
+    const { exclusions, windowMs } = this.#rules;
+    for (let index = 0; index < exclusions.length; index += 1) {
+      const { fromStep, toStep } = exclusions[index] as { fromStep: number; toStep: number };
+      if (reached <= fromStep) continue;
+      const { times, length } = this.#exclusions[index] as InstantList;
+      const afterMs = this.#current[fromStep] as number;
+      // An attempt that begins later reaches no step earlier: the place never moves back.
+      let place = this.#exclusionPlaces[index] as number;
+      while (place < length && (times[place] as number) <= afterMs) place += 1;
+      this.#exclusionPlaces[index] = place;
+      if (place === length) continue;
+      const timeMs = times[place] as number;
+      if (reached > toStep ? timeMs < (this.#current[toStep] as number) : timeMs <= startMs + windowMs)
+        return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,171 @@
+// Funnels over columns in memory answer what the same funnels over rows do: while events arrive on any day, ids are
+// joined and separated, columns are evicted, and processes start anew.
+import { Registry } from "prom-client";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { FunnelQuery } from "#schemas/query/funnel.ts";
+import { createQueryMetrics } from "../../../metrics.ts";
+import { StepColumns } from "../../../step-columns/step-columns.ts";
+import type { Store } from "../../../store/run-statement.ts";
+import { QueryRun } from "../../../store/query-run.ts";
+import { ReadOnlySettings } from "../../../store/read-only.ts";
+import { createTaskPool } from "../../../task-pool.ts";
+import { RandomSource } from "../../../testing/random-source.ts";
+import { createTestDatabase, storeTime, type TestDatabase } from "../../../testing/test-database.ts";
+import { answerFunnel } from "../answer.ts";
+import { listPersons } from "../funnel-users.ts";
+import { readFunnelRequest, readFunnelUsersRequest } from "../request.ts";
+import { fitsColumns } from "./run-columns.ts";
+
+const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const cases = Number(process.env["MILLRACE_TEST_CASES"] ?? 100);
+const projectId = 3;
+const dayMs = 86_400_000;
+const names = ["a", "b", "c", "d"];
+/** Low numbers, and some that need every digit of the sorting. */
+const users = [
+  ...Array.from({ length: 40 }, (_, user) => user),
+  70_000,
+  70_001,
+  5_000_000,
+  2 ** 31,
+  2 ** 32 - 2,
+];
+
+const pool = createTaskPool(2);
+const random = new RandomSource(seed);
+let database: TestDatabase;
+let store: Store;
+let versions = 0;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { clickhouse } = database;
+  store = {
+    clickhouse,
+    readOnly: new ReadOnlySettings(clickhouse),
+    metrics: createQueryMetrics(new Registry()),
+  };
+});
+
+afterAll(async () => {
+  await pool.destroy();
+  await database?.drop();
+});
+
+/** Days of months that are over, of this month, and of today; times often meet. */
+function randomInstant(): number {
+  const days = random.pick([120, 30, 3, 1]);
+  const instant = Date.now() - random.below(days * 1000) * (dayMs / 1000);
+  return random.chance(0.5) ? Math.floor(instant / 3_600_000) * 3_600_000 : instant;
+}
+
+async function addEvents(count: number): Promise<void> {
+  await database.insertEvents(
+    random.times(count, () => {
+      const at = storeTime(randomInstant());
+      return {
+        project_id: random.chance(0.9) ? projectId : projectId + 1,
+        event: random.pick(names),
+        timestamp: at,
+        user_number: random.pick(users),
+        event_id: String(random.below(2 ** 30)),
+        user_id: "u",
+        properties: {},
+        received_at: at,
+      };
+    }),
+  );
+}
+
+async function joinIds(): Promise<void> {
+  versions += 1;
+  const user = random.pick(users);
+  await database.clickhouse.insert({
+    table: "persons",
+    values: [
+      {
+        project_id: projectId,
+        user_number: user,
+        person_number: random.pick([user, 1, 2, 70_000]),
+        version: versions,
+      },
+      // A person that others are part of stays whole.
+      ...[1, 2, 70_000].map((each) => ({
+        project_id: projectId,
+        user_number: each,
+        person_number: each,
+        version: versions + 1,
+      })),
+    ],
+    format: "JSONEachRow",
+    clickhouse_settings: { async_insert: 0 },
+  });
+  versions += 1;
+}
+
+function randomQuery(): FunnelQuery {
+  const [from, to] = [randomInstant(), randomInstant()].sort((left, right) => left - right);
+  const steps = random.shuffled(names).slice(0, 1 + random.below(4));
+  return {
+    from: from as number,
+    to: to as number,
+    steps: steps.map((event) => ({ event })),
+    window_seconds: random.pick([60, 86_400, 5 * 86_400, 40 * 86_400]),
+    order: random.pick(["ordered", "unordered"] as const),
+    exclusions:
+      steps.length === 1
+        ? []
+        : random.times(random.below(3), () => {
+            const fromStep = random.below(steps.length - 1);
+            const toStep = fromStep + 1 + random.below(steps.length - fromStep - 1);
+            return { event: random.pick(names), from_step: fromStep, to_step: toStep };
+          }),
+    view: random.pick(["steps", "trend", "time_to_convert"] as const),
+    from_step: random.below(steps.length),
+    interval: random.pick(["day", "week"] as const),
+  };
+}
+
+const roomy = 1024 ** 3;
+/** Room for a few segments. */
+const narrow = 6_000;
+
+it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases * 500 }, async () => {
+  const makeColumns = (bytesMax: number): StepColumns => new StepColumns({ url: database.url, bytesMax });
+  let columns = makeColumns(roomy);
+  let held = 0;
+  let converted = 0;
+  await addEvents(3000);
+  for (let index = 0; index < cases; index += 1) {
+    if (random.chance(0.3)) await addEvents(1 + random.below(20));
+    if (random.chance(0.2)) await joinIds();
+    if (random.chance(0.1)) columns = makeColumns(random.pick([roomy, narrow]));
+    const query = randomQuery();
+    const what = `seed ${seed}, case ${index}: ${JSON.stringify(query)}`;
+    const request = readFunnelRequest(query, Date.now());
+    expect(fitsColumns(request), what).toBe(true);
+    const run = (): QueryRun =>
+      new QueryRun({
+        store,
+        projectId,
+        signal: new AbortController().signal,
+        people: { merged: versions > 0, cohorts: new Map() },
+      });
+    const [expected, answer] = [
+      await answerFunnel(request, run(), pool, { groups: 1 }),
+      await answerFunnel(request, run(), pool, { columns }),
+    ];
+    expect(answer, what).toEqual(expected);
+    if (columns.bytes > 0) held += 1;
+    converted += expected.steps[1]?.count ?? 0;
+    if (index % 5 === 0) {
+      const body = { ...query, step: random.below(query.steps.length), limit: 10 };
+      const users = readFunnelUsersRequest(body, Date.now());
+      expect(await listPersons(users, run(), pool, columns), what).toEqual(
+        await listPersons(users, run(), pool),
+      );
+    }
+  }
+  expect(converted).toBeGreaterThan(cases);
+  expect(held).toBeGreaterThan(cases / 2);
+});
