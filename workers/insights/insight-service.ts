@@ -3,8 +3,10 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { CheckedInsight, InsightShape } from "#schemas/insights/insight.ts";
+import { selectorsOf } from "#schemas/selectors/selectors-of.ts";
 import { callService } from "#streams/call-service.ts";
 import { serve, type Call } from "#streams/services.ts";
+import { registerSelectors } from "../partials/register-selectors.ts";
 import type { DashboardStore } from "./dashboard-store.ts";
 import { keepFunnel } from "./funnel-ledger.ts";
 import type { InsightStore, OnChange } from "./insight-store.ts";
@@ -35,10 +37,23 @@ export function serveInsights(options: {
   };
 
   const idOf = (call: Call): string => String(call.parameters["id"]);
+  /** What answers it fast is kept up to date from now on, and nothing for what it was before. */
   const keep =
-    (projectId: number, funnel: CheckedInsight["funnel"]): OnChange =>
-    (client, insightId) =>
-      keepFunnel(client, { projectId, insightId, funnel });
+    (projectId: number, insight: InsightShape, funnel: CheckedInsight["funnel"]): OnChange =>
+    async (client, { id, publicId }) => {
+      await keepFunnel(client, { projectId, insightId: id, funnel });
+      await registerSelectors(
+        client,
+        projectId,
+        originOf(publicId),
+        selectorsOf(insight.kind, insight.query),
+      );
+    };
+  const forget =
+    (projectId: number): OnChange =>
+    async (client, { publicId }) => {
+      await registerSelectors(client, projectId, originOf(publicId), []);
+    };
 
   return serve(connection, {
     service: "insights",
@@ -47,18 +62,18 @@ export function serveInsights(options: {
       create: async (payload, call) => {
         const insight = readInsight(payload);
         const { funnel } = await check(insight, call);
-        return insights.create(call.projectId, insight, keep(call.projectId, funnel));
+        return insights.create(call.projectId, insight, keep(call.projectId, insight, funnel));
       },
       replace: async (payload, call) => {
         const insight = readInsight(payload);
         const { funnel } = await check(insight, call);
-        return insights.replace(call.projectId, idOf(call), insight, keep(call.projectId, funnel));
+        return insights.replace(call.projectId, idOf(call), insight, keep(call.projectId, insight, funnel));
       },
       list: async (_payload, call) => ({ insights: await insights.list(call.projectId) }),
       get: (payload, call) => insights.find(call.projectId, readId(payload)),
       delete: async (payload, call) => {
         const id = readId(payload);
-        await insights.delete(call.projectId, id);
+        await insights.delete(call.projectId, id, forget(call.projectId));
         return { id, deleted: true };
       },
       create_dashboard: (payload, call) => dashboards.create(call.projectId, readDashboard(payload)),
@@ -73,4 +88,9 @@ export function serveInsights(options: {
       },
     },
   });
+}
+
+/** Who wants the selectors of an insight. */
+function originOf(publicId: string): string {
+  return `insight:${publicId}`;
 }

@@ -24,7 +24,7 @@ interface InsightRow {
 const columns = "public_id, name, description, kind, query, range_days, created_at, updated_at";
 
 /** Runs in the transaction that changes the insight: what is kept for it follows it. */
-export type OnChange = (client: pg.PoolClient, insightId: number) => Promise<void>;
+export type OnChange = (client: pg.PoolClient, insight: { id: number; publicId: string }) => Promise<void>;
 
 export class InsightStore {
   readonly #postgres: Postgres;
@@ -49,7 +49,7 @@ export class InsightStore {
           message: `The project has ${row.others} insights; ${insightLimits.insightsMax} are allowed.`,
         });
       }
-      await onChange(client, row.id);
+      await onChange(client, { id: row.id, publicId });
       return buildInsight(row);
     });
   }
@@ -69,7 +69,7 @@ export class InsightStore {
         [publicId, projectId, ...valuesOf(insight)],
       );
       const found = existing(rows);
-      await onChange(client, (rows[0] as InsightRow).id);
+      await onChange(client, { id: (rows[0] as InsightRow).id, publicId });
       return found;
     });
   }
@@ -92,12 +92,15 @@ export class InsightStore {
   }
 
   /** Throws INSIGHT_NOT_FOUND. */
-  async delete(projectId: number, publicId: string): Promise<void> {
-    const { rows } = await this.#postgres.query<InsightRow>(
-      `DELETE FROM insights WHERE public_id = $1 AND project_id = $2 RETURNING id, ${columns}`,
-      [publicId, projectId],
-    );
-    existing(rows);
+  async delete(projectId: number, publicId: string, onChange: OnChange): Promise<void> {
+    await this.#transact(async (client) => {
+      const { rows } = await client.query<InsightRow>(
+        `DELETE FROM insights WHERE public_id = $1 AND project_id = $2 RETURNING id, ${columns}`,
+        [publicId, projectId],
+      );
+      existing(rows);
+      await onChange(client, { id: (rows[0] as InsightRow).id, publicId });
+    });
   }
 
   async #transact<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
