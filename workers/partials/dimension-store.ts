@@ -41,8 +41,8 @@ export class DimensionStore {
       await client.query("DELETE FROM dimensions WHERE project_id = $1", [projectId]);
       await client.query(
         `INSERT INTO dimensions (project_id, property, kind, values_max)
-         SELECT $1, property, 'value', values_max FROM unnest($2::text[], $3::int[]) AS given (property, values_max)
-         UNION ALL SELECT $1, unnest($4::text[]), 'number', NULL`,
+         SELECT $1::int, property, 'value', values_max FROM unnest($2::text[], $3::int[]) AS given (property, values_max)
+         UNION ALL SELECT $1::int, unnest($4::text[]), 'number', NULL`,
         [
           projectId,
           properties.map(({ property }) => property),
