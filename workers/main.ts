@@ -6,11 +6,13 @@ import { Releasers, type Running } from "#ops/runtime/life-cycle.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import { createRegistry } from "#ops/runtime/metrics.ts";
 import { createPostgres } from "#ops/runtime/postgres.ts";
+import { selectorsOf } from "#schemas/selectors/selectors-of.ts";
 import { ensureStreams } from "#streams/catalogue.ts";
 import { connectNats } from "#streams/connect.ts";
 import { readLogState } from "#streams/log-state.ts";
 import { serveMetrics } from "#streams/metrics.ts";
 import { publishStatus, type WorkersStatus } from "#streams/status.ts";
+import { startAlerts } from "./alerts/start-alerts.ts";
 import { CohortRefresher } from "./cohorts/cohort-refresher.ts";
 import { serveCohorts } from "./cohorts/cohort-service.ts";
 import { CohortStore } from "./cohorts/cohort-store.ts";
@@ -35,6 +37,7 @@ import { serveDimensions } from "./partials/dimension-service.ts";
 import { createPartialMetrics } from "./partials/metrics.ts";
 import { PartialKeeper } from "./partials/partial-keeper.ts";
 import { SelectorLedger } from "./partials/selector-ledger.ts";
+import { registerSelectors } from "./partials/register-selectors.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
@@ -163,6 +166,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const jobLedger = new JobLedger(postgres);
     const jobRunner = new JobRunner({
       connection,
+      clickhouse,
       ledger: jobLedger,
       metrics: createJobMetrics(registry, jobLedger),
       log,
@@ -190,6 +194,19 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
     });
     releasers.add("dimensions", () => dimensions.stop());
+
+    const alerts = startAlerts({
+      config,
+      connection,
+      postgres,
+      registry,
+      onChange: async (client, projectId, id, query) => {
+        const definitions = query === null ? [] : selectorsOf("trends", query);
+        await registerSelectors(client, projectId, `alert:${id}`, definitions);
+      },
+      log,
+    });
+    releasers.add("alerts", () => alerts.stop());
 
     const metricsService = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsService.stop());

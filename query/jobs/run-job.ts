@@ -1,15 +1,14 @@
-// svc.query.run_job: answers a query however long it takes. Lines of progress, one a second, then the answer as the
-// last line. It ends when the caller leaves: a cancelled job costs nothing more.
-import type { JobKind, JobProgress } from "#schemas/jobs/job.ts";
+// svc.query.run_job: answers a query however long it takes. An empty line every second says that it is under way, then
+// come the rows that were read and, as the last line, the answer. It ends when the caller leaves: a cancelled job costs
+// nothing more.
+import type { RunJob } from "#schemas/jobs/job.ts";
 import type { Call, StreamSink } from "#streams/services.ts";
 import { answerQuery } from "../answer-query.ts";
 import type { QueryContext } from "../query-context.ts";
-import { JobStatements, jobSecondsMax } from "./job-store.ts";
+import { createJobStore, jobSecondsMax } from "./job-store.ts";
 import { kindsOfJobs } from "./job-kinds.ts";
 
-const progressMs = 1_000;
-/** Until it is done nobody knows exactly how much there was to do. */
-const progressMax = 0.99;
+const aliveMs = 1_000;
 
 export async function runJob(
   context: QueryContext,
@@ -18,45 +17,31 @@ export async function runJob(
   sink: StreamSink,
 ): Promise<void> {
   // From our own workers, which had it checked.
-  const { id, kind, query } = JSON.parse(new TextDecoder().decode(payload)) as {
-    id: string;
-    kind: JobKind;
-    query: object;
-  };
-  const statements = new JobStatements(context.store, context.exportStore.clickhouse, id);
+  const job = JSON.parse(new TextDecoder().decode(payload)) as RunJob;
+  const store = createJobStore(context.store, context.exportStore.clickhouse, job);
   const left = new AbortController();
   const signal = AbortSignal.any([call.signal, left.signal]);
   sink.start({ status: 200, headers: {} });
   let ended = false;
   const answering = answerQuery(
-    kindsOfJobs[kind],
-    { ...context, store: statements.store },
-    { ...query, accuracy: "exact" },
+    kindsOfJobs[job.kind],
+    { ...context, store },
+    { ...job.query, accuracy: "exact" },
     { projectId: call.projectId, signal },
-    { lane: "background", secondsMax: jobSecondsMax, keep: false },
+    { lane: "heavy", secondsMax: jobSecondsMax, keep: false },
   ).finally(() => (ended = true));
-  // Waited for below, also when saying how far it is fails first.
+  // Waited for below, also when saying that it is under way fails first.
   answering.catch(() => undefined);
   try {
-    let progress = 0;
     for (;;) {
-      await Promise.race([answering, new Promise((resolve) => setTimeout(resolve, progressMs))]);
+      await Promise.race([answering, new Promise((resolve) => setTimeout(resolve, aliveMs))]);
       if (ended) break;
-      // Only describes; the answer does not wait for it.
-      await statements.look().catch(() => undefined);
-      const { rowsRead, rowsExpected } = statements;
-      progress = Math.max(progress, rowsExpected === 0 ? 0 : Math.min(progressMax, rowsRead / rowsExpected));
-      await writeLine(sink, { progress, rowsRead });
+      await sink.write(Buffer.from("\n"));
     }
   } catch (error) {
     left.abort();
     throw error;
   }
   const answer = await answering;
-  await writeLine(sink, { progress: 1, rowsRead: answer.meta.rows_read });
-  await sink.write(Buffer.from(JSON.stringify(answer)));
-}
-
-async function writeLine(sink: StreamSink, progress: JobProgress): Promise<void> {
-  await sink.write(Buffer.from(`${JSON.stringify(progress)}\n`));
+  await sink.write(Buffer.from(`${answer.meta.rows_read}\n${JSON.stringify(answer)}`));
 }

@@ -89,8 +89,19 @@ export const Job = Type.Intersect(
   { $id: "Job" },
 );
 
-/** One line of what `svc.query.run_job` answers, as NDJSON; the last line is the answer itself. */
+/** What the workers ask of `svc.query.run_job`. */
+export interface RunJob extends NewJob {
+  readonly id: string;
+  readonly attempt: number;
+}
+
+/** How the ids of a try's statements on the analytics store begin. */
+export function statementPrefix(jobId: string, attempt: number): string {
+  return `${jobId}-${attempt}-`;
+}
+
 export interface JobProgress {
+  /** 0 to 1. */
   readonly progress: number;
   readonly rowsRead: number;
 }

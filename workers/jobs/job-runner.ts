@@ -3,10 +3,11 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Logger } from "#ops/runtime/log.ts";
-import type { JobProgress } from "#schemas/jobs/job.ts";
+import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { JobClaim, JobLedger } from "./job-ledger.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { runJob } from "./run-job.ts";
+import { StatementProgress } from "./statement-progress.ts";
 
 /** Jobs of one worker process at once. */
 const lanes = 2;
@@ -19,6 +20,7 @@ const forgetEveryMs = 600_000;
 
 export class JobRunner {
   readonly #connection: NatsConnection;
+  readonly #clickhouse: ClickHouse;
   readonly #ledger: JobLedger;
   readonly #metrics: JobMetrics;
   readonly #log: Logger;
@@ -27,8 +29,15 @@ export class JobRunner {
   #wake = Promise.withResolvers<void>();
   #forgetAtMs = 0;
 
-  constructor(options: { connection: NatsConnection; ledger: JobLedger; metrics: JobMetrics; log: Logger }) {
+  constructor(options: {
+    connection: NatsConnection;
+    clickhouse: ClickHouse;
+    ledger: JobLedger;
+    metrics: JobMetrics;
+    log: Logger;
+  }) {
     this.#connection = options.connection;
+    this.#clickhouse = options.clickhouse;
     this.#ledger = options.ledger;
     this.#metrics = options.metrics;
     this.#log = options.log;
@@ -72,20 +81,20 @@ export class JobRunner {
     const { signal } = this.#stopping;
     const end = this.#metrics.jobSeconds.startTimer();
     const lost = new AbortController();
-    let latest: JobProgress = { progress: 0, rowsRead: 0 };
+    const progress = new StatementProgress(this.#clickhouse, claim);
     const renewing = setInterval(() => {
-      this.#ledger.renew(claim, latest).then(
+      // Only describes: what cannot be asked is left as it was.
+      progress.look().catch(() => undefined);
+      this.#ledger.renew(claim, progress.latest).then(
         (ours) => ours || lost.abort(),
         (error: unknown) =>
           this.#log.warn({ err: error, job: claim.id }, "a job's lease could not be renewed"),
       );
     }, renewMs);
     try {
-      const { result, rowsRead } = await runJob(this.#connection, claim, {
-        signal: AbortSignal.any([signal, lost.signal, AbortSignal.timeout(jobMsMax)]),
-        onProgress: (progress) => (latest = progress),
-      });
-      await this.#ledger.succeed(claim, result, Math.max(rowsRead, latest.rowsRead));
+      const ending = AbortSignal.any([signal, lost.signal, AbortSignal.timeout(jobMsMax)]);
+      const { result, rowsRead } = await runJob(this.#connection, claim, ending);
+      await this.#ledger.succeed(claim, result, Math.max(rowsRead, progress.latest.rowsRead));
       this.#metrics.jobs.inc({ outcome: "done" });
     } catch (error) {
       if (lost.signal.aborted) {

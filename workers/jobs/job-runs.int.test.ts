@@ -12,6 +12,7 @@ import { JobRunner } from "./job-runner.ts";
 import { serveJobs } from "./job-service.ts";
 import { JobStore } from "./job-store.ts";
 import { createJobMetrics } from "./metrics.ts";
+import { StatementProgress } from "./statement-progress.ts";
 
 interface Question {
   readonly name: string;
@@ -52,9 +53,10 @@ beforeAll(async () => {
           fail: outcome.reject,
         });
         sink.start({ status: 200, headers: {} });
-        await sink.write(Buffer.from('{"progress":0.25,"rowsRead":1000}\n{"progr'));
-        await sink.write(Buffer.from('ess":0.5,"rowsRead":2000}\n'));
-        await sink.write(Buffer.from(JSON.stringify(await outcome.promise)));
+        await sink.write(Buffer.from("\n"));
+        const answer = await outcome.promise;
+        await sink.write(Buffer.from("\n20"));
+        await sink.write(Buffer.from(`00\n${JSON.stringify(answer)}`));
       },
     },
   });
@@ -81,11 +83,12 @@ afterAll(async () => {
 });
 
 function startRunner(): JobRunner {
-  const { connection, postgres, log } = bed;
+  const { connection, postgres, clickhouse, log } = bed;
   const ledger = new JobLedger(postgres);
   const quiet = log.child({}, { level: "fatal" });
   const runner = new JobRunner({
     connection,
+    clickhouse,
     ledger,
     metrics: createJobMetrics(new Registry(), ledger),
     log: quiet,
@@ -142,20 +145,36 @@ describe("a job", () => {
     expect(await get(id)).toMatchObject({ state: "queued", progress: 0, attempts: 0, started_at: null });
     startRunner();
     await until("asked", () => asked.length === 1);
-    await until("progress", async () => (await get(id)).progress === 0.5);
     expect(await get(id)).toMatchObject({
       state: "running",
-      rows_read: 2000,
       attempts: 1,
       query: { name: "one" },
     });
     question("one").answer({ series: [1, 2], text: 'a\n"b"' });
     await until("done", async () => (await get(id)).state === "done");
     const done = await get(id);
-    expect(done).toMatchObject({ progress: 1, result: { series: [1, 2], text: 'a\n"b"' } });
+    expect(done).toMatchObject({ progress: 1, rows_read: 2000, result: { series: [1, 2], text: 'a\n"b"' } });
     expect(Date.parse(done.expires_at as string) - Date.parse(done.finished_at as string)).toBe(
       7 * 86_400_000,
     );
+  });
+
+  it("says how far its statements are", async () => {
+    const progress = new StatementProgress(bed.clickhouse, { id: "job_far", attempt: 2 });
+    expect(progress.latest).toEqual({ progress: 0, rowsRead: 0 });
+    const statement = bed.clickhouse.query({
+      query: "SELECT sum(sleepEachRow(0.001)) FROM numbers(2000)",
+      query_id: "job_far-2-x",
+      clickhouse_settings: { max_block_size: "100", max_threads: 1 },
+    });
+    await until("something was read", async () => {
+      await progress.look();
+      return progress.latest.rowsRead > 0;
+    });
+    const { progress: share, rowsRead } = progress.latest;
+    expect(rowsRead).toBeLessThan(2000);
+    expect(share).toBeCloseTo(rowsRead / 2000, 5);
+    await (await statement).text();
   });
 
   it("larger than a message of the log's server comes back whole", async () => {

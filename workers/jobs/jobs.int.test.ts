@@ -19,7 +19,7 @@ const range = { from: "2026-10-01", to: "2026-10-31" };
 beforeAll(async () => {
   bed = await startBed();
   stops.push(() => bed.close());
-  const { connection, postgres, log } = bed;
+  const { connection, postgres, clickhouse, log } = bed;
   const { rows } = await postgres.query<{ id: number }>(
     "INSERT INTO projects (public_id, name) VALUES ('p', 'p') RETURNING id",
   );
@@ -34,6 +34,7 @@ beforeAll(async () => {
   const ledger = new JobLedger(postgres);
   const runner = new JobRunner({
     connection,
+    clickhouse,
     ledger,
     metrics: createJobMetrics(new Registry(), ledger),
     log,

@@ -1,13 +1,13 @@
-// One try of one job: asks a process of the query tier, which says every second how far it is, and takes the answer.
+// One try of one job: asks a process of the query tier, which says every second that it lives, and takes the answer.
 import { gzip } from "node:zlib";
 import { promisify } from "node:util";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import { jobLimits, type JobProgress } from "#schemas/jobs/job.ts";
+import { jobLimits, type RunJob } from "#schemas/jobs/job.ts";
 import { callStream } from "#streams/call-service.ts";
 import type { JobClaim } from "./job-ledger.ts";
 
-/** Progress comes every second: a process that is silent for longer has died. */
+/** A line comes every second: a process that is silent for longer has died. */
 const silenceMsMax = 10_000;
 const lineEnd = 10;
 const compress = promisify(gzip);
@@ -21,30 +21,26 @@ export interface JobAnswer {
 export async function runJob(
   connection: NatsConnection,
   claim: JobClaim,
-  options: { signal: AbortSignal; onProgress: (progress: JobProgress) => void },
+  signal: AbortSignal,
 ): Promise<JobAnswer> {
-  const lines = new Lines(options.onProgress);
+  const { id, kind, query, attempt } = claim;
+  const lines = new Lines();
   await callStream(
     connection,
     "svc.query.run_job",
-    { id: claim.id, kind: claim.kind, query: claim.query },
-    { requestId: `${claim.id}-${claim.attempt}`, projectId: claim.projectId, timeoutMs: silenceMsMax },
-    { onStart: () => undefined, onChunk: (bytes) => lines.push(bytes), signal: options.signal },
+    { id, kind, query, attempt } satisfies RunJob,
+    { requestId: `${id}-${attempt}`, projectId: claim.projectId, timeoutMs: silenceMsMax },
+    { onStart: () => undefined, onChunk: (bytes) => lines.push(bytes), signal },
   );
   const { answer, rowsRead } = lines.finish();
   return { result: await compress(answer), rowsRead };
 }
 
-/** Every line but the last is progress; the last one has no end and is the answer. */
+/** Lines are empty, or the rows that were read; the last one has no end and is the answer. */
 class Lines {
-  readonly #onProgress: (progress: JobProgress) => void;
   #pieces: Uint8Array[] = [];
   #bytes = 0;
   #rowsRead = 0;
-
-  constructor(onProgress: (progress: JobProgress) => void) {
-    this.#onProgress = onProgress;
-  }
 
   push(chunk: Uint8Array): void {
     let start = 0;
@@ -75,10 +71,8 @@ class Lines {
   }
 
   #take(): void {
-    const progress = JSON.parse(Buffer.concat(this.#pieces).toString()) as JobProgress;
+    if (this.#bytes > 0) this.#rowsRead = Number(Buffer.concat(this.#pieces).toString());
     this.#pieces = [];
     this.#bytes = 0;
-    this.#rowsRead = progress.rowsRead;
-    this.#onProgress(progress);
   }
 }
