@@ -34,6 +34,7 @@ export function funnelCases(data: DataSet): QueryCase[] {
     steps: steps.map((event) => ({ event })),
     window_seconds: windowSeconds,
     order: "ordered",
+    accuracy: "exact",
   });
   const perUser = (level: string): string =>
     `SELECT ${levels} FROM (SELECT ${level} AS level FROM ${peerEvents} WHERE ${where} GROUP BY user_id)`;
@@ -81,19 +82,34 @@ export function funnelCases(data: DataSet): QueryCase[] {
       rows: counts,
     },
     {
+      name: "the funnel in order, of a sample",
+      ...{ kind: "funnels of a sample", goalMs: 500, path },
+      body: (shift) => ({ ...body(shift), accuracy: "fast" }),
+    },
+    {
+      name: "the strict funnel, of a sample",
+      ...{ kind: "funnels of a sample", goalMs: 500, path },
+      body: (shift) => ({ ...body(shift), order: "strict", accuracy: "fast" }),
+    },
+    {
       name: "funnel of two rarer events by country",
       ...{ kind: "funnel by a property", goalMs: 500, needsRows: true, path },
       body: (shift) => ({
         ...wholeRange(data, shift),
         steps: [{ event: "order_placed" }, { event: "refund_asked" }],
-        ...{ window_seconds: windowSeconds, order: "ordered" },
+        ...{ window_seconds: windowSeconds, order: "ordered", accuracy: "exact" },
         breakdown: { property: "country", attribution: "first_touch" },
       }),
     },
     {
       name: "paths, 3 steps after a rarer event",
       ...{ kind: "paths", goalMs: 500, needsRows: true, path: "/v1/query/paths" },
-      body: (shift) => ({ ...wholeRange(data, shift), anchor: { event: "gift_bought" }, steps: 3 }),
+      body: (shift) => ({
+        ...wholeRange(data, shift),
+        anchor: { event: "gift_bought" },
+        steps: 3,
+        accuracy: "exact",
+      }),
     },
   ];
 }
