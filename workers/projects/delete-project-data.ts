@@ -47,6 +47,7 @@ export async function deleteProjectData(
     "insights",
     "dashboards",
     "query_jobs",
+    "alerts",
     "selectors",
     "dimensions",
   ]) {
