@@ -4,6 +4,7 @@ import type { FunnelAnswer } from "#schemas/query/funnel.ts";
 import type { QueryContext } from "../../query-context.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { FunnelRequest } from "../funnel/request.ts";
+import { fitsColumns } from "../funnel/columns/run-columns.ts";
 import { seconds, shapeSteps } from "../funnel/shape.ts";
 import type { Attempts } from "./attempts.ts";
 import { readChangedPersons, readStoredVersion, type ChangedPersons } from "./changed-persons.ts";
@@ -13,11 +14,17 @@ import { defineFunnel } from "./definition.ts";
 import { DayMemory, readKeptDays } from "./kept-days.ts";
 import { planDays, type DaysPlan, type Stretch } from "./plan-days.ts";
 import { readAttempts } from "./read-attempts.ts";
+import { readStretch } from "./read-stretch.ts";
 
 const taskFile = new URL("./combine.ts", import.meta.url).href;
 
+const bucketsInColumnsMax = 8;
+
 /** What was read, by store: a process has one, tests have several. */
 const memories = new WeakMap<object, DayMemory>();
+
+/** What computes the parts of the range that are not kept. */
+type Sources = Pick<QueryContext, "pool"> & Partial<Pick<QueryContext, "stepColumns">>;
 
 type Answer = Omit<FunnelAnswer, "meta" | "explain">;
 
@@ -25,18 +32,18 @@ type Answer = Omit<FunnelAnswer, "meta" | "explain">;
 export async function answerFromDays(
   request: FunnelRequest,
   run: QueryRun,
-  { postgres, pool }: Pick<QueryContext, "postgres" | "pool">,
+  context: Pick<QueryContext, "postgres" | "pool" | "stepColumns">,
 ): Promise<Answer | undefined> {
   const definition = defineFunnel(request);
   if (definition === undefined) return undefined;
-  const { rows } = await postgres.query<{ id: number }>(
+  const { rows } = await context.postgres.query<{ id: number }>(
     "SELECT id FROM funnel_definitions WHERE project_id = $1 AND hash = $2 ORDER BY id",
     [run.projectId, definition.hash],
   );
   return answerFromKept(
     request,
     run,
-    pool,
+    context,
     rows.map(({ id }) => id),
   );
 }
@@ -45,7 +52,7 @@ export async function answerFromDays(
 export async function answerFromKept(
   request: FunnelRequest,
   run: QueryRun,
-  pool: QueryContext["pool"],
+  sources: Sources,
   definitionIds: readonly number[],
 ): Promise<Answer | undefined> {
   if (definitionIds.length === 0) return undefined;
@@ -66,13 +73,13 @@ export async function answerFromKept(
   const [best] = plans;
   return best === undefined
     ? undefined
-    : await answerPlan(request, run, pool, { ...best, counts, personsVersion });
+    : await answerPlan(request, run, sources, { ...best, counts, personsVersion });
 }
 
 async function answerPlan(
   request: FunnelRequest,
   run: QueryRun,
-  pool: QueryContext["pool"],
+  sources: Sources,
   planned: {
     readonly definitionId: number;
     readonly plan: DaysPlan;
@@ -82,6 +89,10 @@ async function answerPlan(
 ): Promise<Answer | undefined> {
   const { definitionId, plan, counts } = planned;
   const steps = request.steps.length;
+  // Columns in memory answer one stretch as one bucket; with many, they answer the whole range as fast.
+  const buckets = plan.stretches.reduce((all, { startsMs }) => all + startsMs.length, 0);
+  if (buckets > bucketsInColumnsMax && sources.stepColumns !== undefined && fitsColumns(request))
+    return undefined;
   const madeAt = Math.min(...plan.days.map((day) => day.personsVersion));
   const changed = planned.personsVersion > madeAt ? await readChangedPersons(run, madeAt) : nobody;
   if (changed === undefined) return undefined;
@@ -92,12 +103,12 @@ async function answerPlan(
     memoryOf(run).read(run, definitionId, steps, plan.days),
     Promise.all(
       plan.stretches.map((stretch) =>
-        readAttempts(request, run, pool, { ...stretch, rowsExpected: rowsOf(stretch) }),
+        readStretch(request, run, sources, { ...stretch, rowsExpected: rowsOf(stretch) }),
       ),
     ),
     changed.users.length === 0
       ? []
-      : readAttempts(request, run, pool, { ...whole, rowsExpected: 0, users: changed.users }),
+      : readAttempts(request, run, sources.pool, { ...whole, rowsExpected: 0, users: changed.users }),
   ]);
   const parts: (CombinePart & { startMs: number })[] = [];
   const add = (startMs: number, attempts: Attempts, isFresh: boolean): void => {
@@ -119,7 +130,7 @@ async function answerPlan(
         : { fromStep: request.trend.fromStep, buckets: request.trend.buckets.startsMs.length },
     histogram: request.histogram,
   };
-  const combined = (await pool.run(task, { filename: taskFile, name: "combine" })) as Combined;
+  const combined = (await sources.pool.run(task, { filename: taskFile, name: "combine" })) as Combined;
   return shape(request, combined);
 }
 
