@@ -9,6 +9,7 @@ import { fromSlice, isKept, planKept, sliceBucketSql, type KeptPlan } from "../p
 import type { Shortcuts } from "../partials/shortcuts.ts";
 import { cutBitmapSql } from "../people/person-set.ts";
 import { personsOfSql, personSql } from "../people/person-sql.ts";
+import { sampledTable } from "../sampling/sample.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { tableOf } from "../sql/filters.ts";
 import { fromTable, rollupTable } from "../sql/scope.ts";
@@ -144,10 +145,13 @@ function sliceSql(sets: IntervalSets, slice: Slice, key: string, context: SqlCon
     rangeSql(slice.table, slice, context.parameters),
     ...eventConditions(sets.selector, context),
   ];
-  const rows = fromTable(rollupTable(slice.table, sets.selector.event), conditions);
   if (slice.table !== "steps" && slice.table !== "events") {
+    if (context.people.sample !== undefined) throw new Error("a rollup that holds everybody met a sample");
+    const rows = fromTable(rollupTable(slice.table, sets.selector.event), conditions);
     return `SELECT ${key} AS interval_key, groupBitmapMergeState(users) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }
+  const source = sampledTable(slice.table, context.people);
+  const rows = fromTable(source.table, [...conditions, ...source.conditions]);
   if (sets.occurrencesMin === 1) {
     return `SELECT ${key} AS interval_key, groupBitmapState(user_number) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }

@@ -5,6 +5,8 @@ import { answerFunnel } from "../events/funnel/answer.ts";
 import { readFunnelRequest } from "../events/funnel/request.ts";
 import { answerPaths } from "../events/paths/answer.ts";
 import { readPathsRequest } from "../events/paths/request.ts";
+import { readRetentionRequest } from "../events/retention/request.ts";
+import { answerRetention } from "../events/retention/retention.ts";
 import { nobodyJoined, type People } from "../people/people.ts";
 import type { Store } from "../store/run-statement.ts";
 import { createTaskPool } from "../task-pool.ts";
@@ -14,6 +16,7 @@ import { CountBounds, type Bounds } from "./bounds.ts";
 import { funnelSampling } from "./funnel-sampling.ts";
 import { pathsSampling } from "./paths-sampling.ts";
 import { ranksKept, rateOf, type Sample } from "./sample.ts";
+import { retentionSampling } from "./retention-sampling.ts";
 import { scaleAnswer, type Scaled } from "./scale-answer.ts";
 
 const projects = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -159,6 +162,48 @@ describe("a funnel of a sample", () => {
     expect(inside(0.5, steps[1]?.["rate_total"] as Bounds)).toBe(true);
     expect(inside(0.125, steps[2]?.["rate_step"] as Bounds)).toBe(true);
     expect(inside(ofSample.steps[2]?.rate_total as number, steps[2]?.["rate_total"] as Bounds)).toBe(true);
+  });
+});
+
+describe("retention of a sample", () => {
+  const request = readRetentionRequest(
+    {
+      from: "2026-10-01",
+      to: "2026-10-31",
+      period: "week",
+      periods: 4,
+      target: { event: "visit" },
+      returning: { event: "visit" },
+      min_occurrences: 3,
+    },
+    nowMs,
+  );
+
+  it("where people's events are counted holds the exact counts in its bounds, over 64 samples", async () => {
+    expect(retentionSampling.rowsOf(request)).toMatchObject({ events: ["visit"] });
+    let values = 0;
+    let outside = 0;
+    const tries = [
+      { project: 1, people: nobodyJoined, samples: windows(16, ranksKept) },
+      { project: 2, people: nobodyJoined, samples: windows(16, ranksKept) },
+      { project: 11, people: { ...nobodyJoined, merged: true }, samples: windows(256, 4096) },
+      { project: 12, people: { ...nobodyJoined, merged: true }, samples: windows(256, 4096) },
+    ];
+    for (const { project, people, samples } of tries) {
+      const exact = await answerRetention(request, runOn(store, project, people));
+      for (const sample of samples) {
+        const run = runOn(store, project, people);
+        run.narrow(sample);
+        const ofSample = await answerRetention(request, run, { rollups: [] });
+        const { bounds } = scaled(ofSample, sample, retentionSampling.counts);
+        for (const [value, bound] of pairs(exact, bounds, retentionSampling.counts)) {
+          values += 1;
+          if (!inside(value, bound)) outside += 1;
+        }
+      }
+    }
+    expect(values).toBe(64 * (4 + 10));
+    expect(outside / values).toBeLessThanOrEqual(0.015);
   });
 });
 

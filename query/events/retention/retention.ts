@@ -15,18 +15,24 @@ import {
   returningSets,
   type Tables,
 } from "./compile.ts";
+import { retentionSampling } from "../../sampling/retention-sampling.ts";
 import { targetSets } from "./members.ts";
 import { readRetentionRequest, type RetentionRequest } from "./request.ts";
 import { scopeOfRetention } from "./scope.ts";
 import { shapeCohorts, shapeTable, shapeValues } from "./shape.ts";
 
+/** What is kept holds everybody; a sample is read from rows. */
+const rowsOnly: Shortcuts = { rollups: [] };
+
 export const retention = createQuery({
   read: readRetentionRequest,
   answer: async (request, run, { postgres, pool }) => {
+    if (run.people.sample !== undefined) return answerRetention(request, run, rowsOnly, pool);
     const sets = [targetSets(request), returningSets(request, 0)];
     const partials = await loadPartialsOfSets(run, postgres, sets);
     return answerRetention(request, run, { partials }, pool);
   },
+  sampling: retentionSampling,
   kept: { name: "retention", scopeOf: scopeOfRetention },
 });
 
