@@ -5,7 +5,6 @@ import type { Meta } from "#schemas/query/meta.ts";
 import type { Call } from "#streams/services.ts";
 import type { Lane } from "./budget/fair-gate.ts";
 import { nameQuestion } from "./cache/question.ts";
-import { readProjectState } from "./cache/project-state.ts";
 import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
 import { loadPeople, type CohortUse } from "./people/people.ts";
@@ -75,7 +74,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   const [asOf, people, state] = await Promise.all([
     context.watermark.asOf(),
     loadPeople(context.postgres, projectId, request.cohortsUsed),
-    readProjectState(context.postgres, projectId),
+    context.answers.stateOf(projectId),
   ]);
   const { kept } = kind;
   const name =

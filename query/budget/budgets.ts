@@ -56,7 +56,7 @@ export class Budgets {
       late = true;
       ending.abort();
     }, secondsMax * 1000);
-    const slow = setTimeout(place.demote, lightMsMax);
+    const slow = setTimeout(() => place.demote(), lightMsMax);
     const startedMs = performance.now();
     try {
       const result = await work(this.#storeOf(spending, lane, secondsMax), ending.signal);

@@ -6,18 +6,21 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { People } from "../people/people.ts";
 import type { Store } from "../store/run-statement.ts";
 import { nextEventMs, readDataVersion, type DataVersion } from "./data-version.ts";
-import { Flights } from "./flights.ts";
+import { Flights, orLeave } from "./flights.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { CacheMetrics } from "./metrics.ts";
 import { readProjectState, type ProjectState } from "./project-state.ts";
 import type { QuestionName } from "./question.ts";
 import type { ReadScope } from "./read-scope.ts";
+import { Rounds } from "./rounds.ts";
 import type { SharedAnswers } from "./shared-answers.ts";
 
 /** Longest time that an answer is kept, true or not: raw events may expire meanwhile. */
 const keepMs = 3_600_000;
 /** Changes when answers are written in another way. */
 const format = 1;
+/** What several wait for goes on when one of them leaves. */
+const nobodyLeaves = new AbortController().signal;
 
 export interface Question {
   readonly name: QuestionName;
@@ -54,6 +57,8 @@ export class Answers {
   readonly #shared: SharedAnswers | undefined;
   readonly #kept: KeptAnswers;
   readonly #flights = new Flights<unknown>();
+  readonly #versions = new Rounds<DataVersion>();
+  readonly #states = new Rounds<ProjectState>();
   readonly #staleMsMax: number;
   readonly #metrics: CacheMetrics;
   readonly #log: Logger;
@@ -75,6 +80,11 @@ export class Answers {
     this.#staleMsMax = options.staleMsMax;
     this.#metrics = options.metrics;
     this.#log = options.log;
+  }
+
+  /** As it is after this call. */
+  stateOf(projectId: number): Promise<ProjectState> {
+    return this.#states.run(String(projectId), () => readProjectState(this.#postgres, projectId));
   }
 
   /**
@@ -108,7 +118,12 @@ export class Answers {
     userProperties,
     state,
   }: Question): Promise<DataVersion> {
-    const version = await readDataVersion(this.#store, { projectId, signal, scope, people, userProperties });
+    const asked = { projectId, scope, people, userProperties };
+    const round = JSON.stringify([projectId, scope, people.merged, [...people.cohorts], userProperties]);
+    const version = await orLeave(
+      this.#versions.run(round, () => readDataVersion(this.#store, { ...asked, signal: nobodyLeaves })),
+      signal,
+    );
     // Beyond that many rows the answer comes from a sample.
     const more = [state.epoch, state.limits.rows_exact_max];
     // Properties are replaced, not added, so their own numbers do not tell everything.
@@ -191,7 +206,7 @@ export class Answers {
    */
   async #isSettled({ state, projectId }: Question): Promise<boolean> {
     if (!state.settled) return false;
-    const after = await readProjectState(this.#postgres, projectId);
+    const after = await this.stateOf(projectId);
     return after.settled && after.positions === state.positions && after.epoch === state.epoch;
   }
 }

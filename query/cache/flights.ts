@@ -29,10 +29,10 @@ export class Flights<T> {
     }
     const flight = start(work);
     this.#underWay.set(name, flight);
-    const done = (): void => {
+    const forget = (): void => {
       if (this.#underWay.get(name) === flight) this.#underWay.delete(name);
     };
-    flight.result.then(done, done);
+    flight.result.then(forget, forget);
     return { value: await wait(flight, signal), shared: false };
   }
 }

@@ -39,7 +39,7 @@ function textOf(request: unknown, nowMs: number): { text: string; sawNow: boolea
       sawNow = true;
       return value === nowMs ? "now" : "after now";
     }
-    if (value instanceof Set) return [...value].sort();
+    if (value instanceof Set) return [...value].map(String).sort();
     if (value instanceof Map) return [...value];
     return value;
   });
