@@ -9,7 +9,7 @@ export interface QueryMetrics {
   readonly rowsRead: Counter;
   readonly exportBytes: Counter<"format">;
   readonly residentBytes: Gauge;
-  readonly residentSegments: Counter<"outcome">;
+  readonly residentColumns: Counter<"outcome">;
 }
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -58,9 +58,9 @@ export function createQueryMetrics(registry: Registry): QueryMetrics {
       help: "Bytes of the step columns that this process holds in memory.",
       registers,
     }),
-    residentSegments: new Counter({
-      name: "millrace_query_resident_segments_total",
-      help: "Segments of step columns that queries looked for: hit, miss, stale (some days had to be read again), evicted.",
+    residentColumns: new Counter({
+      name: "millrace_query_resident_columns_total",
+      help: "Step columns that queries looked for: hit, miss, stale (some days had to be read again), evicted.",
       labelNames: ["outcome"],
       registers,
     }),

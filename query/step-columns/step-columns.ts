@@ -1,7 +1,7 @@
-// The segments that this process holds: what a funnel reads comes from here, and from the store only what is not here
-// or has changed. A day's number of rows in `rollup_day` is its version: events are only added, each exactly once, so a
-// segment that holds as many rows of a day holds all of them. Late events, a restart or an eviction change the speed of
-// an answer, never the answer.
+// The rows of events that this process holds: what a funnel reads comes from here, and from the store only what is not
+// here or has changed. A day's number of rows in `rollup_day` is its version: events are only added, each exactly once,
+// so a column that holds as many rows of a day holds all of them. Late events, a restart or an eviction change the
+// speed of an answer, never the answer.
 import { MillraceError } from "#schemas/errors.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
 import type { QueryMetrics } from "../metrics.ts";
@@ -11,38 +11,82 @@ import type { QueryRun } from "../store/query-run.ts";
 import { retryWhileAway, settingsOf } from "../store/run-statement.ts";
 import type { TaskPool } from "../task-pool.ts";
 import { instantMsMax } from "../time/instants.ts";
-import type { Loaded, LoadTask } from "./load-segment.ts";
-import { dayMs, segmentBytes, spansOf, staleDays, type Segment, type Span } from "./segment.ts";
+import type { Loaded, LoadedSteps, LoadTask } from "./load-steps.ts";
+import { dayMs, noSteps, stepListBytes, type StepList } from "./step-list.ts";
 
-/** One for each event, in order of time; empty ones are left out. */
-export type Column = readonly Segment[];
+/** Users are cut into parts by their number, so that threads share the work: `partOf` says which. */
+export const columnParts = 4;
+/** The store keeps users in so many buckets, sorted by them. */
+const buckets = 16;
+const bucketsOfPart = buckets / columnParts;
+
+export function partOf(user: number): number {
+  return Math.floor((user % buckets) / bucketsOfPart);
+}
+
+/** The rows of one event. */
+export interface Column {
+  /** Of days that have ended for long, by part of the users. */
+  readonly parts: readonly StepList[];
+  /** Of the latest days, of all users. */
+  readonly tail: StepList;
+}
 
 export interface Columns {
   readonly columns: readonly Column[];
+  readonly rows: number;
   /** Rows that had to be read from the store. */
   readonly rowsLoaded: number;
 }
 
-/** Bytes of a row; while a segment is made it is held twice. */
-const rowBytes = 8;
-/** Segments are of whole months: reading so many times the rows that a query needs is not worth it. */
-const excessMax = 3;
-/** Up to so many rows are read at once without asking how many are needed. */
-const rowsAlways = 500_000;
-/** More stretches of stale days than this are read as one. */
-const stretchesMax = 20;
-/** Events that arrive between the count and the reading. */
-const rowsMore = 1_000_000;
+/** What is held of one event: whole days from `fromMs` on. */
+interface Held {
+  readonly fromMs: number;
+  readonly lists: readonly StepList[];
+  readonly dayRows: Uint32Array;
+  readonly bytes: number;
+}
 
-const taskFile = new URL("./load-segment.ts", import.meta.url).href;
+interface Wanted {
+  readonly event: string;
+  readonly key: string;
+  readonly parts: number;
+  readonly fromMs: number;
+  readonly days: number;
+  readonly held: Held | undefined;
+  /** Days whose rows are not held as they are now, from that of `fromMs`. */
+  readonly stale: readonly number[];
+  readonly rows: number;
+  /** Of the days that were asked for. */
+  readonly rowsAsked: number;
+  readonly rowsToLoad: number;
+}
+
+type Plan = Omit<Wanted, "stale" | "rows" | "rowsAsked" | "rowsToLoad">;
+
+/** Of a row and of its user, about. */
+const rowBytes = 12;
+/** This day and the one before still get most of what arrives: they are read anew more often, and alone. */
+const openDays = 2;
+/** Milliseconds that a UInt32 holds, in days. */
+const readDaysMax = 49;
+/** More stretches of days than this are read as one. */
+const stretchesMax = 12;
+/** So many rows may always be read; more of them are not read for an answer from memory alone. */
+const rowsAlways = 1_000_000;
+
+/** Reading so many times the rows that were asked for is not worth it. */
+const excessMax = 3;
+
+const taskFile = new URL("./load-steps.ts", import.meta.url).href;
 
 export class StepColumns {
   readonly #url: string;
   readonly #bytesMax: number;
   readonly #metrics: QueryMetrics | undefined;
-  /** By project, event and span; the least recently used first. */
-  readonly #segments = new Map<string, Segment>();
-  readonly #loading = new Map<string, Promise<Segment>>();
+  /** By project, event and kind; the least recently used first. */
+  readonly #held = new Map<string, Held>();
+  readonly #loading = new Map<string, Promise<Held>>();
   #bytes = 0;
 
   /** `url`: where threads read from. */
@@ -57,74 +101,75 @@ export class StepColumns {
   }
 
   /**
-   * The rows of the events over at least [fromMs, endMs); undefined when they do not fit, or when most of what would
-   * have to be read is not asked for. `residentOnly`: undefined also when much would have to be read.
+   * The rows of the events, at least of [fromMs, endMs); undefined when they do not fit. `residentOnly`: undefined also
+   * when much would have to be read.
    */
   async read(
     run: QueryRun,
     pool: TaskPool,
-    wanted: { readonly events: readonly string[]; readonly fromMs: number; readonly endMs: number },
+    range: { readonly events: readonly string[]; readonly fromMs: number; readonly endMs: number },
     { residentOnly = false }: { residentOnly?: boolean } = {},
   ): Promise<Columns | undefined> {
-    const spans = spansOf(wanted, Date.now());
-    const counts = await this.#countDays(run, wanted.events, spans);
-    const parts = wanted.events.flatMap((event) =>
-      spans.flatMap((span) => {
-        const rowsOfDay = (startMs: number): number => counts.get(event)?.get(startMs) ?? 0;
-        const key = `${run.projectId} ${span.fromMs} ${span.endMs} ${event}`;
-        const held = this.#segments.get(key);
-        const days = staleDays(span, rowsOfDay, held);
-        const rowsOf = (each: readonly number[]): number =>
-          each.reduce((sum, day) => sum + rowsOfDay(span.fromMs + day * dayMs), 0);
-        const all = Array.from({ length: (span.endMs - span.fromMs) / dayMs }, (_, day) => day);
-        const rows = rowsOf(all);
-        if (rows === 0) return [];
-        const isAsked = (day: number): boolean =>
-          span.fromMs + (day + 1) * dayMs > wanted.fromMs && span.fromMs + day * dayMs < wanted.endMs;
-        const rowsNeeded = rowsOf(all.filter(isAsked));
-        if (rowsNeeded === 0) return [];
-        return [{ event, span, key, held, days, rows, rowsNeeded, rowsToLoad: rowsOf(days) }];
-      }),
+    const todayMs = Math.floor(Date.now() / dayMs) * dayMs;
+    const openMs = todayMs - (openDays - 1) * dayMs;
+    const fromMs = Math.floor(range.fromMs / dayMs) * dayMs;
+    const endMs = Math.ceil(Math.min(range.endMs, instantMsMax + 1) / dayMs) * dayMs;
+    const baseEndMs = Math.min(openMs, endMs);
+    const bases = range.events.map((event) => this.#plan(run, event, "base", fromMs, baseEndMs));
+    const tails = range.events.map((event) =>
+      this.#plan(run, event, "tail", Math.max(openMs, fromMs), endMs),
     );
-    const sum = (read: (part: (typeof parts)[number]) => number): number =>
-      parts.reduce((all, part) => all + read(part), 0);
-    const rowsToLoad = sum((part) => part.rowsToLoad);
-    if (sum((part) => part.rows) * rowBytes > this.#bytesMax) return undefined;
-    if (rowsToLoad > rowsAlways) {
-      if (residentOnly || rowsToLoad > excessMax * sum((part) => part.rowsNeeded)) return undefined;
+    const plans = [...bases, ...tails];
+    const counts = await this.#countDays(run, range.events, plans);
+    const wanted = plans.map((plan) => compare(plan, { fromMs, endMs }, counts.get(plan.event)));
+    const sum = (read: (each: Wanted) => number): number => wanted.reduce((all, each) => all + read(each), 0);
+    const rowsLoaded = sum((each) => each.rowsToLoad);
+    if (sum((each) => each.rows) * rowBytes > this.#bytesMax) return undefined;
+    if (rowsLoaded > rowsAlways) {
+      // A column has no holes: what lies between two far ranges would be read as well.
+      const excess =
+        rowsLoaded /
+        Math.max(
+          1,
+          sum((each) => each.rowsAsked),
+        );
+      if (residentOnly || excess > excessMax) return undefined;
     }
-    const segments = await Promise.all(
-      parts.map(async (part) => {
-        const { key, held, days } = part;
-        if (held !== undefined && days.length === 0) {
-          this.#metrics?.residentSegments.inc({ outcome: "hit" });
-          this.#touch(key, held);
-          return held;
-        }
-        this.#metrics?.residentSegments.inc({ outcome: held === undefined ? "miss" : "stale" });
-        return this.#load(run, pool, part);
-      }),
-    );
-    return {
-      columns: wanted.events.map((event) =>
-        segments.filter((segment, index) => parts[index]?.event === event && segment.rows > 0),
-      ),
-      rowsLoaded: rowsToLoad,
-    };
+    const held = await Promise.all(wanted.map((each) => this.#holdingOf(run, pool, each)));
+    const columns = range.events.map((_, index) => ({
+      parts: held[index]?.lists ?? [],
+      tail: held[range.events.length + index]?.lists[0] ?? noSteps,
+    }));
+    return { columns, rows: sum((each) => each.rows), rowsLoaded };
   }
 
-  /** Rows of each event on each day; costs some rows of a rollup, whose sets are not read. */
+  /** What is held already is kept whole: a column covers the days of all questions about it. */
+  #plan(run: QueryRun, event: string, kind: "base" | "tail", fromMs: number, endMs: number): Plan {
+    const key = `${run.projectId} ${kind} ${event}`;
+    const parts = kind === "base" ? columnParts : 1;
+    const found = this.#held.get(key);
+    if (endMs <= fromMs) return { event, key, parts, fromMs, days: 0, held: undefined };
+    // A tail that begins before the open days is of yesterday.
+    const held = kind === "tail" && found !== undefined && found.fromMs < fromMs ? undefined : found;
+    const heldEndMs = held === undefined ? 0 : held.fromMs + held.dayRows.length * dayMs;
+    const from = Math.min(fromMs, held?.fromMs ?? fromMs);
+    return { event, key, parts, fromMs: from, days: (Math.max(endMs, heldEndMs) - from) / dayMs, held };
+  }
+
+  /** Rows of each event on each day; reads some rows of a rollup, not their sets. */
   async #countDays(
     run: QueryRun,
     events: readonly string[],
-    spans: readonly Span[],
+    plans: readonly Pick<Wanted, "fromMs" | "days">[],
   ): Promise<Map<string, Map<number, number>>> {
     const counts = new Map<string, Map<number, number>>();
-    const [first] = spans;
-    const last = spans.at(-1);
-    if (first === undefined || last === undefined) return counts;
+    const covering = plans.filter(({ days }) => days > 0);
+    if (covering.length === 0) return counts;
     const parameters = new Parameters();
-    const days = { fromMs: first.fromMs, endMs: Math.min(last.endMs, instantMsMax + 1) };
+    const days = {
+      fromMs: Math.min(...covering.map(({ fromMs }) => fromMs)),
+      endMs: Math.min(Math.max(...covering.map((each) => each.fromMs + each.days * dayMs)), instantMsMax + 1),
+    };
     const conditions = [
       rangeSql("rollup_day", days, parameters),
       `event IN ${parameters.bind("Array(String)", events)}`,
@@ -144,104 +189,135 @@ export class StepColumns {
     return counts;
   }
 
-  /** Whoever wants the same meanwhile waits for it too: it is then as new as what they counted, or newer. */
-  async #load(
-    run: QueryRun,
-    pool: TaskPool,
-    part: {
-      readonly event: string;
-      readonly span: Span;
-      readonly key: string;
-      readonly held: Segment | undefined;
-      readonly days: readonly number[];
-      readonly rowsToLoad: number;
-    },
-  ): Promise<Segment> {
-    const { key } = part;
-    const loadKey = `${key} ${part.rowsToLoad} ${part.days.join(",")}`;
+  async #holdingOf(run: QueryRun, pool: TaskPool, wanted: Wanted): Promise<Held | undefined> {
+    const { key, held, stale } = wanted;
+    if (wanted.days === 0) return undefined;
+    if (stale.length === 0) {
+      if (held === undefined) return undefined;
+      this.#metrics?.residentColumns.inc({ outcome: "hit" });
+      this.#touch(key, held);
+      return held;
+    }
+    this.#metrics?.residentColumns.inc({ outcome: held === undefined ? "miss" : "stale" });
+    // Whoever wants the same rows meanwhile waits for them too: they are as new as what was counted, or newer.
+    const loadKey = `${key} ${wanted.fromMs} ${wanted.days} ${wanted.rows} ${stale.join(",")}`;
     let loading = this.#loading.get(loadKey);
     if (loading === undefined) {
-      loading = this.#loadNow(run, pool, part).finally(() => this.#loading.delete(loadKey));
+      loading = this.#load(run, pool, wanted).finally(() => this.#loading.delete(loadKey));
       this.#loading.set(loadKey, loading);
     }
-    const segment = await loading;
-    this.#touch(key, segment);
-    return segment;
+    const loaded = await loading;
+    this.#touch(key, loaded);
+    return loaded;
   }
 
-  async #loadNow(
-    run: QueryRun,
-    pool: TaskPool,
-    {
-      event,
-      span,
-      held,
-      days,
-      rowsToLoad,
-    }: {
-      readonly event: string;
-      readonly span: Span;
-      readonly held: Segment | undefined;
-      readonly days: readonly number[];
-      readonly rowsToLoad: number;
-    },
-  ): Promise<Segment> {
-    const stretches = stretchesOf(span, days);
-    const read = stretches.length > stretchesMax ? [span] : stretches;
-    const parameters = new Parameters();
-    const at = `toUInt32(toUnixTimestamp64Milli(timestamp) - ${parameters.bind("Int64", span.fromMs)}) AS at`;
-    const ranges = read.map((stretch) => `(${rangeSql("steps", stretch, parameters)})`);
-    const conditions = [`event = ${parameters.bind("String", event)}`, ranges.join(" OR ")];
-    const statement = {
-      sql: `SELECT user_number, ${at} ${fromTable("steps", conditions)}`,
-      parameters: parameters.values,
-    };
-    const whole = read[0] === span;
-    const task: LoadTask = {
-      ...span,
-      url: this.#url,
-      statement,
-      settings: await settingsOf(run.store),
-      projectId: run.projectId,
-      rowsExpected: rowsToLoad,
-      rowsMax: (whole ? Math.max(rowsToLoad, held?.rows ?? 0) : rowsToLoad) * 2 + rowsMore,
-      days: whole ? Array.from({ length: (span.endMs - span.fromMs) / dayMs }, (_, day) => day) : days,
-      held,
-    };
-    const segment = await retryWhileAway(run.store, run.signal, async () => {
-      const loaded = (await pool.run(task, { filename: taskFile, name: "loadSegment" })) as Loaded;
-      if ("segment" in loaded) return loaded.segment;
-      throw new MillraceError(loaded.failed.code, { message: loaded.failed.message });
-    });
-    run.record({ step: `events ${event}`, sources: ["steps"] }, statement, rowsToLoad);
-    return segment;
+  async #load(run: QueryRun, pool: TaskPool, wanted: Wanted): Promise<Held> {
+    const { event, held, stale, fromMs, days, parts } = wanted;
+    const settings = await settingsOf(run.store);
+    const read = daysToRead(stale);
+    const stretches = stretchesOf(fromMs, read);
+    const loaded = await Promise.all(
+      Array.from({ length: parts }, async (_, part): Promise<LoadedSteps> => {
+        const reads = stretches.map((stretch) => {
+          const parameters = new Parameters();
+          const conditions = [
+            `event = ${parameters.bind("String", event)}`,
+            ...(parts === 1
+              ? []
+              : [`bucket BETWEEN ${part * bucketsOfPart} AND ${(part + 1) * bucketsOfPart - 1}`]),
+            rangeSql("steps", stretch, parameters),
+          ];
+          const at = `toUInt32(toUnixTimestamp64Milli(timestamp) - ${parameters.bind("Int64", stretch.fromMs)}) AS at`;
+          const sql = `SELECT user_number, ${at} ${fromTable("steps", conditions)}`;
+          return { statement: { sql, parameters: parameters.values }, baseMs: stretch.fromMs };
+        });
+        const task: LoadTask = {
+          url: this.#url,
+          settings,
+          projectId: run.projectId,
+          reads,
+          rowsExpected: Math.ceil(wanted.rowsToLoad / parts),
+          fromMs,
+          days,
+          read,
+          held: held === undefined ? undefined : { list: held.lists[part] ?? noSteps, fromMs: held.fromMs },
+        };
+        const steps = await retryWhileAway(run.store, run.signal, async () => {
+          const answer = (await pool.run(task, { filename: taskFile, name: "loadSteps" })) as Loaded;
+          if ("list" in answer) return answer;
+          throw new MillraceError(answer.failed.code, { message: answer.failed.message });
+        });
+        for (const { statement } of reads) {
+          run.record({ step: `rows of ${event}, part ${part + 1}`, sources: ["steps"] }, statement, 0);
+        }
+        return steps;
+      }),
+    );
+    run.rowsRead += wanted.rowsToLoad;
+    const dayRows = new Uint32Array(days);
+    for (const each of loaded) {
+      each.dayRows.forEach((rows, day) => (dayRows[day] = (dayRows[day] as number) + rows));
+    }
+    const lists = loaded.map(({ list }) => list);
+    return { fromMs, lists, dayRows, bytes: lists.reduce((sum, list) => sum + stepListBytes(list), 0) };
   }
 
   /** Puts it behind all others and lets the least used go. */
-  #touch(key: string, segment: Segment): void {
-    const before = this.#segments.get(key);
-    if (before !== undefined) this.#bytes -= segmentBytes(before);
-    this.#segments.delete(key);
-    this.#segments.set(key, segment);
-    this.#bytes += segmentBytes(segment);
-    for (const [oldest, each] of this.#segments) {
+  #touch(key: string, held: Held): void {
+    this.#bytes += held.bytes - (this.#held.get(key)?.bytes ?? 0);
+    this.#held.delete(key);
+    this.#held.set(key, held);
+    for (const [oldest, each] of this.#held) {
       if (this.#bytes <= this.#bytesMax) break;
-      this.#segments.delete(oldest);
-      this.#bytes -= segmentBytes(each);
-      this.#metrics?.residentSegments.inc({ outcome: "evicted" });
+      this.#held.delete(oldest);
+      this.#bytes -= each.bytes;
+      this.#metrics?.residentColumns.inc({ outcome: "evicted" });
     }
     this.#metrics?.residentBytes.set(this.#bytes);
   }
 }
 
-/** Days that follow each other, together. */
-function stretchesOf(span: Span, days: readonly number[]): Span[] {
-  const stretches: { fromMs: number; endMs: number }[] = [];
-  for (const day of days) {
-    const fromMs = span.fromMs + day * dayMs;
-    const last = stretches.at(-1);
-    if (last?.endMs === fromMs) last.endMs += dayMs;
-    else stretches.push({ fromMs, endMs: fromMs + dayMs });
+/** What of it is not held as it is now. */
+function compare(
+  plan: Plan,
+  asked: { readonly fromMs: number; readonly endMs: number },
+  counts: ReadonlyMap<number, number> | undefined,
+): Wanted {
+  const { fromMs, days, held } = plan;
+  const stale: number[] = [];
+  let [rows, rowsAsked, rowsToLoad] = [0, 0, 0];
+  for (let day = 0; day < days; day += 1) {
+    const now = counts?.get(fromMs + day * dayMs) ?? 0;
+    const startMs = fromMs + day * dayMs;
+    rows += now;
+    if (startMs >= asked.fromMs && startMs < asked.endMs) rowsAsked += now;
+    const before = held?.dayRows[day - (held.fromMs - fromMs) / dayMs] ?? 0;
+    if (now === before) continue;
+    stale.push(day);
+    rowsToLoad += now;
   }
-  return stretches;
+  return { ...plan, stale, rows, rowsAsked, rowsToLoad };
+}
+
+/** The stale days; when they are scattered, those between them as well. */
+function daysToRead(stale: readonly number[]): readonly number[] {
+  const first = stale[0] as number;
+  const last = stale.at(-1) as number;
+  const gaps = stale.filter((day, index) => index > 0 && day !== (stale[index - 1] as number) + 1).length;
+  if (gaps < stretchesMax) return stale;
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** Days that follow each other, together, as far as one statement can tell their instants apart. */
+function stretchesOf(fromMs: number, days: readonly number[]): { fromMs: number; endMs: number }[] {
+  const stretches: { first: number; end: number }[] = [];
+  for (const day of days) {
+    const current = stretches.at(-1);
+    if (current?.end === day && day - current.first < readDaysMax) current.end += 1;
+    else stretches.push({ first: day, end: day + 1 });
+  }
+  return stretches.map(({ first: begin, end }) => ({
+    fromMs: fromMs + begin * dayMs,
+    endMs: fromMs + end * dayMs,
+  }));
 }

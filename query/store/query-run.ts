@@ -78,6 +78,11 @@ export class QueryRun implements QueryScope {
     this.#statements.push({ plan, statement });
   }
 
+  /** For what answered without a statement. */
+  useSource(source: string): void {
+    this.#sources.add(source);
+  }
+
   get exact(): boolean {
     return this.notes.size === 0 && this.sampled === undefined;
   }

@@ -2,13 +2,14 @@
 import type { FunnelAnswer, FunnelBreakdown } from "#schemas/query/funnel.ts";
 import { breakdownNone, breakdownOther } from "#schemas/query/trends.ts";
 import type { QueryRun } from "../../store/query-run.ts";
+import type { StepColumns } from "../../step-columns/step-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { compileValueNames, noneValue } from "./compile.ts";
 import { buildHistogram } from "./histogram.ts";
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
 import type { FunnelPlan } from "./plan.ts";
 import type { FunnelRequest } from "./request.ts";
-import { runKernel, type KernelOptions } from "./run-kernel.ts";
+import { runKernel, runResident, type KernelOptions } from "./run-kernel.ts";
 import { seconds, shapeSteps, shapeTrend } from "./shape.ts";
 import {
   conversionsMs,
@@ -22,19 +23,40 @@ import {
 /** Values beyond the limit that are named to put ties in order; more of them are taken in any order. */
 const tiesNamedMax = 2_000;
 
+type Answer = Omit<FunnelAnswer, "meta" | "explain">;
+
 export async function answerFunnel(
   request: FunnelRequest,
   run: QueryRun,
   pool: TaskPool,
   options: Pick<KernelOptions, "groups" | "columns"> = {},
-): Promise<Omit<FunnelAnswer, "meta" | "explain">> {
+): Promise<Answer> {
   const { plan, outcomes } = await runKernel(request, run, pool, options);
-  const steps = request.steps.length;
+  const { steps, ...views } = shapeOutcomes(request, outcomes);
   return {
-    steps: shapeSteps(request.steps, summarize(outcomes, steps)),
+    steps,
     ...(request.breakdown === undefined
       ? {}
       : { breakdowns: await breakDown(request, request.breakdown, run, plan, outcomes) }),
+    ...views,
+  };
+}
+
+/** The exact answer when all it needs is in memory; else undefined. */
+export async function answerResident(
+  request: FunnelRequest,
+  run: QueryRun,
+  pool: TaskPool,
+  columns: StepColumns,
+): Promise<Answer | undefined> {
+  const outcomes = await runResident(request, run, pool, columns);
+  return outcomes === undefined ? undefined : shapeOutcomes(request, outcomes);
+}
+
+function shapeOutcomes(request: FunnelRequest, outcomes: readonly FunnelOutcome[]): Answer {
+  const steps = request.steps.length;
+  return {
+    steps: shapeSteps(request.steps, summarize(outcomes, steps)),
     ...(request.trend === undefined ? {} : { trend: shapeTrend(request.trend.buckets, outcomes) }),
     ...(request.histogram === undefined ? {} : timesToConvert(outcomes, steps, request.histogram.binsMax)),
   };

@@ -2,7 +2,7 @@
 import { createQuery } from "../../answer-query.ts";
 import { funnelSampling } from "../../sampling/funnel-sampling.ts";
 import { answerFromDays } from "../funnel-days/answer.ts";
-import { answerFunnel } from "./answer.ts";
+import { answerFunnel, answerResident } from "./answer.ts";
 import { readFunnelRequest } from "./request.ts";
 import { scopeOfFunnel } from "./scope.ts";
 
@@ -13,6 +13,11 @@ export const funnel = createQuery({
     const kept = run.people.sample === undefined ? await answerFromDays(request, run, context) : undefined;
     return kept ?? (await answerFunnel(request, run, context.pool, { columns: context.stepColumns }));
   },
-  sampling: { ...funnelSampling, quick: answerFromDays },
+  sampling: {
+    ...funnelSampling,
+    quick: async (request, run, context) =>
+      (await answerFromDays(request, run, context)) ??
+      (await answerResident(request, run, context.pool, context.stepColumns)),
+  },
   kept: { name: "funnel", scopeOf: scopeOfFunnel },
 });

@@ -84,6 +84,16 @@ export async function runKernel(
   return { plan, outcomes };
 }
 
+/** From columns that are in memory already; undefined when they are not, or rows are needed. */
+export function runResident(
+  request: FunnelRequest,
+  run: QueryRun,
+  pool: TaskPool,
+  columns: StepColumns,
+): Promise<FunnelOutcome[] | undefined> {
+  return runColumns(request, run, pool, columns, { rules: rulesOf(request, undefined), residentOnly: true });
+}
+
 function refuseWithoutCaller(run: QueryRun): void {
   if (run.signal.aborted) throw new MillraceError("SHUTTING_DOWN", { message: "the caller left" });
 }

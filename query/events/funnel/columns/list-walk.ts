@@ -4,10 +4,11 @@
 import type { FunnelRules } from "../kernel/funnel-rows.ts";
 import type { TrendMarks } from "../kernel/trend-marks.ts";
 
-/** Instants in order: the first `length` numbers of `times`. */
+/** Instants in order: the numbers of `times` from `from` up to, not with, `end`. */
 export interface InstantList {
   times: Float64Array;
-  length: number;
+  from: number;
+  end: number;
 }
 
 export class ListWalk {
@@ -45,8 +46,11 @@ export class ListWalk {
   /** Looks at the person whose instants are in the lists. */
   walk(): void {
     this.reached = 0;
-    this.#places.fill(0);
-    this.#exclusionPlaces.fill(0);
+    for (let step = 0; step < this.#steps; step += 1)
+      this.#places[step] = (this.#lists[step] as InstantList).from;
+    for (let index = 0; index < this.#exclusions.length; index += 1) {
+      this.#exclusionPlaces[index] = (this.#exclusions[index] as InstantList).from;
+    }
     this.#marks?.begin();
     if (this.#rules.order === "ordered") this.#walkOrdered();
     else this.#walkUnordered();
@@ -58,11 +62,11 @@ export class ListWalk {
     const steps = this.#steps;
     const current = this.#current;
     const places = this.#places;
-    const { times: starts, length } = lists[0] as InstantList;
+    const { times: starts, from, end } = lists[0] as InstantList;
     let possible = 1;
-    while (possible < steps && (lists[possible] as InstantList).length > 0) possible += 1;
+    while (possible < steps && isFilled(lists[possible] as InstantList)) possible += 1;
     let before = -Infinity;
-    for (let at = 0; at < length; at += 1) {
+    for (let at = from; at < end; at += 1) {
       const startMs = starts[at] as number;
       if (startMs < fromMs || startMs === before) continue;
       if (startMs >= endMs) return;
@@ -72,11 +76,11 @@ export class ListWalk {
       let reached = 1;
       let timeMs = startMs;
       for (; reached < steps; reached += 1) {
-        const { times, length: count } = lists[reached] as InstantList;
+        const { times, end: last } = lists[reached] as InstantList;
         let place = places[reached] as number;
-        while (place < count && (times[place] as number) < timeMs) place += 1;
+        while (place < last && (times[place] as number) < timeMs) place += 1;
         places[reached] = place;
-        if (place === count || (times[place] as number) > lastMs) break;
+        if (place === last || (times[place] as number) > lastMs) break;
         timeMs = times[place] as number;
         current[reached] = timeMs;
       }
@@ -92,22 +96,22 @@ export class ListWalk {
     const current = this.#current;
     const places = this.#places;
     let possible = 0;
-    for (const { length } of lists) if (length > 0) possible += 1;
+    for (const list of lists) if (isFilled(list)) possible += 1;
     for (;;) {
       let startMs = Infinity;
       for (let step = 0; step < steps; step += 1) {
-        const { times, length } = lists[step] as InstantList;
+        const { times, end } = lists[step] as InstantList;
         const place = places[step] as number;
-        if (place < length && (times[place] as number) < startMs) startMs = times[place] as number;
+        if (place < end && (times[place] as number) < startMs) startMs = times[place] as number;
       }
       if (startMs >= endMs) return;
       if (startMs >= fromMs) {
         const lastMs = startMs + windowMs;
         let reached = 0;
         for (let step = 0; step < steps; step += 1) {
-          const { times, length } = lists[step] as InstantList;
+          const { times, end } = lists[step] as InstantList;
           const place = places[step] as number;
-          if (place === length || (times[place] as number) > lastMs) continue;
+          if (place === end || (times[place] as number) > lastMs) continue;
           // Into its place among those that are reached earlier.
           const timeMs = times[place] as number;
           let to = reached;
@@ -120,9 +124,9 @@ export class ListWalk {
         if (this.#marks === undefined && this.reached === possible) return;
       }
       for (let step = 0; step < steps; step += 1) {
-        const { times, length } = lists[step] as InstantList;
+        const { times, end } = lists[step] as InstantList;
         let place = places[step] as number;
-        while (place < length && (times[place] as number) <= startMs) place += 1;
+        while (place < end && (times[place] as number) <= startMs) place += 1;
         places[step] = place;
       }
     }
@@ -142,17 +146,21 @@ export class ListWalk {
     for (let index = 0; index < exclusions.length; index += 1) {
       const { fromStep, toStep } = exclusions[index] as { fromStep: number; toStep: number };
       if (reached <= fromStep) continue;
-      const { times, length } = this.#exclusions[index] as InstantList;
+      const { times, end } = this.#exclusions[index] as InstantList;
       const afterMs = this.#current[fromStep] as number;
       // An attempt that begins later reaches no step earlier: the place never moves back.
       let place = this.#exclusionPlaces[index] as number;
-      while (place < length && (times[place] as number) <= afterMs) place += 1;
+      while (place < end && (times[place] as number) <= afterMs) place += 1;
       this.#exclusionPlaces[index] = place;
-      if (place === length) continue;
+      if (place === end) continue;
       const timeMs = times[place] as number;
       if (reached > toStep ? timeMs < (this.#current[toStep] as number) : timeMs <= startMs + windowMs)
         return true;
     }
     return false;
   }
+}
+
+function isFilled({ from, end }: InstantList): boolean {
+  return end > from;
 }

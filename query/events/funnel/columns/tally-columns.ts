@@ -1,21 +1,12 @@
-// In a thread of the pool: the funnel of a range of user numbers over sorted columns, person after person. Ids that were
-// joined are left out of the run over the columns and gathered one by one.
-import type { Column } from "../../../step-columns/step-columns.ts";
-import type { Segment } from "../../../step-columns/segment.ts";
+// In a thread of the pool: the funnel of a part of the users over columns, person after person. Persons of several ids
+// are left out of the run over the columns and gathered one by one.
+import { lowerBound, noSteps, type StepList } from "../../../step-columns/step-list.ts";
+import { partOf, type Column } from "../../../step-columns/step-columns.ts";
 import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
-import { GrowingFloats } from "../kernel/growing.ts";
 import { TrendMarks } from "../kernel/trend-marks.ts";
+import type { JoinedIds } from "./joined-ids.ts";
 import { ListWalk, type InstantList } from "./list-walk.ts";
-
-/** Persons of several ids. */
-export interface JoinedIds {
-  /** All ids that are not looked at by themselves, ascending. */
-  readonly users: Uint32Array;
-  readonly persons: Uint32Array;
-  /** Where the ids of each person begin in `members`; one more than there are persons. */
-  readonly starts: Uint32Array;
-  readonly members: Uint32Array;
-}
+import { Outcomes } from "./outcomes.ts";
 
 export interface ColumnsTask {
   readonly rules: FunnelRules;
@@ -23,29 +14,18 @@ export interface ColumnsTask {
   readonly columns: readonly Column[];
   /** Column of each step, then of each exclusion. */
   readonly columnOf: readonly number[];
-  /** User numbers from `firstUser` up to, not with, `endUser`. */
+  readonly part: number;
+  /** Users with this number or a higher one. */
   readonly firstUser: number;
-  readonly endUser: number;
   readonly joined: JoinedIds | undefined;
 }
 
-const listLengthFirst = 64;
-
-/** A place in a segment's rows. */
-interface Reader {
-  readonly users: Uint32Array;
-  readonly times: Uint32Array;
-  readonly fromMs: number;
-  readonly end: number;
-  place: number;
-}
+const gatheredFirst = 64;
+const nobody = 2 ** 32;
 
 export function tallyColumns(task: ColumnsTask): FunnelOutcome {
-  const { rules, columnOf, joined } = task;
-  const lists = task.columns.map((): InstantList => ({
-    times: new Float64Array(listLengthFirst),
-    length: 0,
-  }));
+  const { rules, columnOf, joined, part, firstUser } = task;
+  const lists = task.columns.map((): InstantList => ({ times: new Float64Array(0), from: 0, end: 0 }));
   const listOf = (index: number): InstantList => lists[columnOf[index] as number] as InstantList;
   const marks = rules.trend === undefined ? undefined : new TrendMarks(rules, rules.trend);
   const walk = new ListWalk(
@@ -54,142 +34,139 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     rules.exclusions.map((_, index) => listOf(rules.steps + index)),
     marks,
   );
-  const outcome = new Outcomes(rules);
-  const starting = rules.order === "ordered" ? 1 : rules.steps;
-  const startColumns = [...new Set(columnOf.slice(0, starting))];
-
-  const readers = task.columns.map((column) => column.map((segment) => readerOf(segment, task)));
-  const starters = startColumns.flatMap((column) => readers[column] as Reader[]);
+  const outcomes = new Outcomes(rules);
+  const readers = task.columns.map(
+    (column, index) => new ColumnReader(column, part, firstUser, lists[index] as InstantList),
+  );
+  // Who has no event that can begin an attempt is passed over.
+  const beginning = rules.order === "ordered" ? 1 : rules.steps;
+  const starters = [...new Set(columnOf.slice(0, beginning))].map((index) => readers[index] as ColumnReader);
   const skipped = joined?.users ?? new Uint32Array(0);
-  let skip = 0;
+  let skip = lowerBound(skipped, firstUser);
   for (;;) {
-    const user = nextUser(starters);
-    if (user === Infinity) break;
+    let user = nobody;
+    for (let index = 0; index < starters.length; index += 1) {
+      const next = (starters[index] as ColumnReader).user;
+      if (next < user) user = next;
+    }
+    if (user === nobody) break;
+    for (let index = 0; index < readers.length; index += 1) (readers[index] as ColumnReader).take(user);
     while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
-    const isJoined = skipped[skip] === user;
-    for (let column = 0; column < readers.length; column += 1) {
-      takeRows(readers[column] as Reader[], user, lists[column] as InstantList, isJoined);
-    }
-    if (isJoined) continue;
+    if (skipped[skip] === user) continue;
     walk.walk();
-    if (walk.reached > 0) outcome.add(user, walk);
+    if (walk.reached > 0) outcomes.add(user, walk);
   }
 
-  if (joined !== undefined) {
-    for (let index = 0; index < joined.persons.length; index += 1) {
-      const person = joined.persons[index] as number;
-      if (person < task.firstUser || person >= task.endUser) continue;
-      const members = joined.members.subarray(joined.starts[index], joined.starts[index + 1]);
-      task.columns.forEach((column, at) => gather(column, members, lists[at] as InstantList));
-      walk.walk();
-      if (walk.reached > 0) outcome.add(person, walk);
+  for (let index = 0; index < (joined?.persons.length ?? 0); index += 1) {
+    const { persons, starts, members } = joined as JoinedIds;
+    const person = persons[index] as number;
+    if (person < firstUser || partOf(person) !== part) continue;
+    const ids = members.subarray(starts[index], starts[index + 1]);
+    task.columns.forEach((column, at) => gather(column, ids, lists[at] as InstantList));
+    walk.walk();
+    if (walk.reached > 0) outcomes.add(person, walk);
+  }
+  return outcomes.finish(marks);
+}
+
+/** Goes through the users of one part of a column, in order, and hands out the instants of one after the other. */
+class ColumnReader {
+  /** The next one that has not been taken; `nobody` at the end. */
+  user: number;
+  readonly #base: StepList;
+  readonly #tail: StepList;
+  readonly #part: number;
+  readonly #list: InstantList;
+  #place: number;
+  #tailPlace: number;
+  #gathered = new Float64Array(gatheredFirst);
+
+  constructor({ parts, tail }: Column, part: number, firstUser: number, list: InstantList) {
+    this.#base = parts[part] ?? noSteps;
+    this.#tail = tail;
+    this.#part = part;
+    this.#list = list;
+    this.#place = lowerBound(this.#base.users, firstUser);
+    this.#tailPlace = lowerBound(tail.users, firstUser);
+    this.user = this.#find();
+  }
+
+  /** Puts the user's instants into the list; those before are passed over. */
+  take(user: number): void {
+    const base = this.#base;
+    const list = this.#list;
+    while (this.user < user) this.#pass();
+    if (this.user !== user) {
+      list.end = list.from;
+      return;
+    }
+    const isInBase = base.users[this.#place] === user;
+    if (this.#tail.users[this.#tailPlace] === user) {
+      this.#gather(isInBase);
+      this.#tailPlace += 1;
+    } else {
+      list.times = base.times;
+      list.from = base.starts[this.#place] as number;
+      list.end = base.starts[this.#place + 1] as number;
+    }
+    if (isInBase) this.#place += 1;
+    this.user = this.#find();
+  }
+
+  #pass(): void {
+    if (this.#base.users[this.#place] === this.user) this.#place += 1;
+    if (this.#tail.users[this.#tailPlace] === this.user) this.#tailPlace += 1;
+    this.user = this.#find();
+  }
+
+  #find(): number {
+    const { users } = this.#tail;
+    // The tail holds users of all parts.
+    while (this.#tailPlace < users.length && partOf(users[this.#tailPlace] as number) !== this.#part) {
+      this.#tailPlace += 1;
+    }
+    const base = this.#base.users[this.#place] ?? nobody;
+    const tail = users[this.#tailPlace] ?? nobody;
+    return base < tail ? base : tail;
+  }
+
+  /** Instants of both: the tail's come after the base's. */
+  #gather(withBase: boolean): void {
+    const { times, starts } = this.#base;
+    const base = withBase
+      ? times.subarray(starts[this.#place], starts[this.#place + 1])
+      : times.subarray(0, 0);
+    const tail = this.#tail.times.subarray(
+      this.#tail.starts[this.#tailPlace],
+      this.#tail.starts[this.#tailPlace + 1],
+    );
+    const length = base.length + tail.length;
+    if (length > this.#gathered.length) this.#gathered = new Float64Array(2 * length);
+    this.#gathered.set(base);
+    this.#gathered.set(tail, base.length);
+    this.#list.times = this.#gathered;
+    this.#list.from = 0;
+    this.#list.end = length;
+  }
+}
+
+/** Instants of all ids of a person, in order. */
+function gather({ parts, tail }: Column, ids: Uint32Array, list: InstantList): void {
+  const found: Float64Array[] = [];
+  for (const id of ids) {
+    for (const { users, starts, times } of [parts[partOf(id)] ?? noSteps, tail]) {
+      const place = lowerBound(users, id);
+      if (users[place] === id) found.push(times.subarray(starts[place], starts[place + 1]));
     }
   }
-  return outcome.finish(marks);
-}
-
-function readerOf(segment: Segment, { firstUser, endUser }: ColumnsTask): Reader {
-  const { users, times, fromMs } = segment;
-  return { users, times, fromMs, place: lowerBound(users, firstUser), end: lowerBound(users, endUser) };
-}
-
-function nextUser(readers: readonly Reader[]): number {
-  let user = Infinity;
-  for (let index = 0; index < readers.length; index += 1) {
-    const { users, place, end } = readers[index] as Reader;
-    if (place < end && (users[place] as number) < user) user = users[place] as number;
+  const length = found.reduce((sum, { length: count }) => sum + count, 0);
+  const times = new Float64Array(length);
+  let at = 0;
+  for (const each of found) {
+    times.set(each, at);
+    at += each.length;
   }
-  return user;
-}
-
-/** The user's instants, over all segments in order of time; rows of users before are passed. */
-function takeRows(readers: readonly Reader[], user: number, list: InstantList, isJoined: boolean): void {
-  let length = 0;
-  for (let index = 0; index < readers.length; index += 1) {
-    const reader = readers[index] as Reader;
-    const { users, times, end, fromMs } = reader;
-    let { place } = reader;
-    while (place < end && (users[place] as number) < user) place += 1;
-    for (; place < end && users[place] === user; place += 1) {
-      if (isJoined) continue;
-      if (length === list.times.length) grow(list);
-      list.times[length] = fromMs + (times[place] as number);
-      length += 1;
-    }
-    reader.place = place;
-  }
-  list.length = length;
-}
-
-function gather(column: Column, members: Uint32Array, list: InstantList): void {
-  let length = 0;
-  for (const { users, times, fromMs } of column) {
-    for (const user of members) {
-      for (let place = lowerBound(users, user); place < users.length && users[place] === user; place += 1) {
-        if (length === list.times.length) grow(list);
-        list.times[length] = fromMs + (times[place] as number);
-        length += 1;
-      }
-    }
-  }
-  list.length = length;
-  list.times.subarray(0, length).sort();
-}
-
-function grow(list: InstantList): void {
-  const times = new Float64Array(2 * list.times.length);
-  times.set(list.times);
-  list.times = times;
-}
-
-/** The first place with this number or a higher one. */
-export function lowerBound(numbers: Uint32Array, least: number): number {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((numbers[middle] as number) < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Collects what the kernel answers. */
-class Outcomes {
-  readonly #rules: FunnelRules;
-  #reached = new Uint8Array(1024);
-  #persons = 0;
-  readonly #gapsMs = new GrowingFloats();
-  readonly #listed: number[] = [];
-
-  constructor(rules: FunnelRules) {
-    this.#rules = rules;
-  }
-
-  add(person: number, { reached, at }: ListWalk): void {
-    if (this.#persons === this.#reached.length) {
-      const grown = new Uint8Array(2 * this.#persons);
-      grown.set(this.#reached);
-      this.#reached = grown;
-    }
-    this.#reached[this.#persons] = reached;
-    this.#persons += 1;
-    for (let step = 1; step < reached; step += 1) {
-      this.#gapsMs.push((at[step] as number) - (at[step - 1] as number));
-    }
-    const { list } = this.#rules;
-    if (list === undefined) return;
-    // Step numbers count from 0, so a step was reached when more steps than its number were.
-    if (list.dropped ? reached === list.step : reached > list.step) this.#listed.push(person);
-  }
-
-  finish(marks: TrendMarks | undefined): FunnelOutcome {
-    return {
-      reached: this.#reached.slice(0, this.#persons),
-      values: undefined,
-      gapsMs: this.#gapsMs.take(),
-      trend: marks === undefined ? undefined : { entered: marks.entered, converted: marks.converted },
-      listed: this.#rules.list === undefined ? undefined : Uint32Array.from(this.#listed),
-    };
-  }
+  list.times = times.sort();
+  list.from = 0;
+  list.end = length;
 }
