@@ -38,10 +38,11 @@ export async function removeUnused(
   return unused.length;
 }
 
-/** Answers how many days were removed. */
+/** Answers how many days were removed. `daysMin`: of a selector, for it to be worth the work. */
 export async function removeReplaced(
   { clickhouse, clickhouseCluster }: Omit<Stores, "ledger">,
   signal: AbortSignal,
+  daysMin = staleDaysMin,
 ): Promise<number> {
   // Their newest generation is older than any query that can still have seen the one before.
   const result = await clickhouse.query({
@@ -56,7 +57,7 @@ export async function removeReplaced(
       ORDER BY count() DESC LIMIT {selectors:UInt32}`,
     query_params: {
       seconds: unusedSecondsMin,
-      least: staleDaysMin,
+      least: daysMin,
       selectors: selectorsPerRoundMax,
       days: staleDaysMax,
     },
