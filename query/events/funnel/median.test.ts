@@ -16,3 +16,24 @@ it("is the middle value, or lies between the two middle ones", () => {
     expect(medianOf(Float64Array.from(values)), values.join()).toBe(expected);
   }
 });
+
+it("counts many values in bins", () => {
+  for (const below of [1, 2, 1000, 1e9, 2 ** 40]) {
+    for (const count of [20_001, 30_000]) {
+      const few = random.chance(0.5);
+      const values = Float64Array.from(
+        random.times(count, () => (few ? random.below(below) ** 2 : random.below(below))),
+      );
+      const sorted = values.toSorted();
+      const middle = (count - 1) / 2;
+      const expected = ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2;
+      expect(medianOf(values), `${count} below ${below}`).toBe(expected);
+    }
+  }
+});
+
+it("looks across empty bins for the second of two middle values", () => {
+  const values = new Float64Array(40_000).fill(1, 0, 20_000).fill(1e12, 20_000);
+  expect(medianOf(values)).toBe((1 + 1e12) / 2);
+  expect(medianOf(new Float64Array(40_001).fill(1).fill(1e12, 20_000))).toBe(1e12);
+});

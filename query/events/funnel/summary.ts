@@ -9,9 +9,31 @@ export interface StepSummary {
   readonly medianMs: number | null;
 }
 
-/** Everybody. */
+/** Everybody: one group, without asking for each person which one. */
 export function summarize(outcomes: readonly FunnelOutcome[], steps: number): StepSummary[] {
-  return summarizeGroups(outcomes, steps, 1, () => 0)[0] as StepSummary[];
+  const exactly = new Uint32Array(steps + 1);
+  for (const { reached } of outcomes) {
+    for (let person = 0; person < reached.length; person += 1) add(exactly, reached[person] as number);
+  }
+  const counts = new Uint32Array(steps);
+  for (let step = steps - 1, all = 0; step >= 0; step -= 1) {
+    all += exactly[step + 1] as number;
+    counts[step] = all;
+  }
+  const gaps = Array.from(counts, (count, step) => new Float64Array(step === 0 ? 0 : count));
+  const filled = new Uint32Array(steps);
+  for (const { reached, gapsMs } of outcomes) {
+    let from = 0;
+    for (let person = 0; person < reached.length; person += 1) {
+      const last = reached[person] as number;
+      for (let step = 1; step < last; step += 1, from += 1) {
+        const at = filled[step] as number;
+        (gaps[step] as Float64Array)[at] = gapsMs[from] as number;
+        filled[step] = at + 1;
+      }
+    }
+  }
+  return gaps.map((durations, step) => ({ count: counts[step] as number, ...timesOf(durations) }));
 }
 
 /** One summary a group; `groupOf` tells the group of a person's value, or undefined for none. */
