@@ -103,7 +103,7 @@ export function funnelCases(data: DataSet): QueryCase[] {
     },
     {
       name: "paths, 3 steps after a rarer event",
-      ...{ kind: "paths", goalMs: 500, needsRows: true, path: "/v1/query/paths" },
+      ...{ kind: "paths", goalMs: 500, path: "/v1/query/paths" },
       body: (shift) => ({
         ...wholeRange(data, shift),
         anchor: { event: "gift_bought" },

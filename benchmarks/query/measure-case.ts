@@ -36,7 +36,7 @@ export interface MeasureOptions {
 
 const refreshMsMax = 60_000;
 /** A saved insight is maintained from its creation on; so long its answers may still come from elsewhere. */
-const maintainedMsMax = 30_000;
+const maintainedMsMax = 15_000;
 const pollMs = 250;
 
 /** Ranges of earlier runs may be in a cache that outlives the installation. */

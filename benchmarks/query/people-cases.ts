@@ -53,14 +53,14 @@ export function peopleCases(data: DataSet): QueryCase[] {
   return [
     {
       name: `retention, ${weeks} × ${weeks} weeks, any event`,
-      ...{ kind: "retention", goalMs: 150, goalRatio: 50, insight: "retention", path: retentionPath },
+      ...{ kind: "retention", goalMs: 150, goalRatio: 50, path: retentionPath },
       body: (shift) => weekly(shift, "recurring", null),
       plainSql: plainTriangle(inWeeks, 7, data.fromMs),
       rows: triangle,
     },
     {
       name: `retention, ${months} × ${months} days, one event`,
-      ...{ kind: "retention", goalMs: 150, goalRatio: 50, insight: "retention", path: retentionPath },
+      ...{ kind: "retention", goalMs: 150, goalRatio: 50, path: retentionPath },
       body: (shift) => ({
         from: iso(lastDaysMs - (shift % 50) * dayMs),
         to: iso(data.endMs - 1 - (shift % 50) * dayMs),
@@ -77,14 +77,14 @@ export function peopleCases(data: DataSet): QueryCase[] {
     },
     {
       name: `retention, first time, ${weeks} × ${weeks} weeks, one event`,
-      ...{ kind: "retention", goalMs: 150, goalRatio: 50, insight: "retention", path: retentionPath },
+      ...{ kind: "retention", goalMs: 150, goalRatio: 50, path: retentionPath },
       body: (shift) => weekly(shift, "first_time", "order_placed"),
       plainSql: plainTriangle(`${inWeeks} AND event = 'order_placed'`, 7, data.fromMs, true),
       rows: triangle,
     },
     {
       name: "stickiness by week, any event",
-      ...{ kind: "stickiness, lifecycle", goalMs: 150, goalRatio: 50, insight: "stickiness" },
+      ...{ kind: "stickiness, lifecycle", goalMs: 150, goalRatio: 50 },
       path: "/v1/query/stickiness",
       body: (shift) => ({ ...wholeRange(data, shift, 7), event: null, interval: "week" }),
       plainSql: `SELECT intervals, count() FROM (SELECT uniqExact(toMonday(timestamp)) AS intervals FROM ${peerEvents} WHERE ${plainRange(data)} GROUP BY user_id) GROUP BY intervals`,
@@ -95,7 +95,7 @@ export function peopleCases(data: DataSet): QueryCase[] {
     },
     {
       name: "lifecycle by day, any event",
-      ...{ kind: "stickiness, lifecycle", goalMs: 150, goalRatio: 50, insight: "lifecycle" },
+      ...{ kind: "stickiness, lifecycle", goalMs: 150, goalRatio: 50 },
       path: "/v1/query/lifecycle",
       body: (shift) => ({ ...wholeRange(data, shift), event: null, interval: "day" }),
       plainSql: `SELECT part.1 AS kind, part.2 AS day, if(kind = 'dormant', -1, 1) * toInt64(count()) FROM (

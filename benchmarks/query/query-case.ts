@@ -13,8 +13,8 @@ export interface QueryCase {
   readonly goalRatio?: number;
   /** Only raw events can answer it. */
   readonly needsRows?: true;
-  /** What saving it as an insight calls it. */
-  readonly insight?: "trends" | "funnel" | "retention" | "stickiness" | "lifecycle";
+  /** Of what is kept for it once it is saved as an insight: the others are answered the same way, saved or not. */
+  readonly insight?: "trends" | "funnel";
   /** Of a cohort that is made for the question; the body has `cohortPlace` where its id goes. */
   readonly cohort?: object;
   readonly path: string;

@@ -38,7 +38,7 @@ export function trendsCases(data: DataSet): QueryCase[] {
   return [
     {
       name: "events a day, one event",
-      ...{ kind: "counts", goalMs: 50, insight: "trends", path },
+      ...{ kind: "counts", goalMs: 50, path },
       body: (shift) => ({ ...wholeRange(data, shift), interval: "day", series: [{ event: "page_viewed" }] }),
       plainSql: `SELECT '', ${day} AS bucket, count() FROM ${peerEvents} WHERE ${where} AND event = 'page_viewed' GROUP BY bucket`,
       rows: buckets,
@@ -55,7 +55,7 @@ export function trendsCases(data: DataSet): QueryCase[] {
     },
     {
       name: "a share a day, as a formula of two events",
-      ...{ kind: "counts", goalMs: 50, insight: "trends", path },
+      ...{ kind: "counts", goalMs: 50, path },
       body: (shift) => ({
         ...wholeRange(data, shift),
         interval: "day",
@@ -94,7 +94,7 @@ export function trendsCases(data: DataSet): QueryCase[] {
     },
     {
       name: "people a day, one event, and of the whole range",
-      ...{ kind: "distinct people", goalMs: 150, goalRatio: 50, insight: "trends", path },
+      ...{ kind: "distinct people", goalMs: 150, goalRatio: 50, path },
       body: (shift) => ({
         ...wholeRange(data, shift),
         interval: "day",
@@ -105,7 +105,7 @@ export function trendsCases(data: DataSet): QueryCase[] {
     },
     {
       name: "people a day, any event, and of the whole range",
-      ...{ kind: "distinct people", goalMs: 150, goalRatio: 50, insight: "trends", path },
+      ...{ kind: "distinct people", goalMs: 150, goalRatio: 50, path },
       body: (shift) => ({
         ...wholeRange(data, shift),
         interval: "day",
@@ -128,7 +128,7 @@ export function trendsCases(data: DataSet): QueryCase[] {
     },
     {
       name: "people a week, by a property of theirs",
-      ...{ kind: "filtered people", goalMs: 150, goalRatio: 50, insight: "trends", path },
+      ...{ kind: "filtered people", goalMs: 150, goalRatio: 50, path },
       body: (shift) => ({
         ...wholeRange(data, shift, 7),
         interval: "week",
