@@ -122,12 +122,14 @@ export class AlertSender {
       return sendWebhook({ url, secret, deliveryId, body }, this.#guard, { nowMs: Date.now(), signal });
     }
     if (this.#sendMail === undefined) return { told: false, status: null, error: "no mail server is set" };
-    const late = pause(attemptMsMax).then(() => ({
-      told: false,
-      status: null,
-      error: "the mail server did not answer in time",
-    }));
-    return Promise.race([this.#sendMail(destination.to, JSON.parse(claim.body) as AlertNotification), late]);
+    // Nothing stops a mail half-way: one that was sent all the same is sent again under the same id.
+    const broken = Promise.withResolvers<Attempt>();
+    const giveUp = (): void =>
+      broken.resolve({ told: false, status: null, error: "the mail server did not answer in time" });
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(attemptMsMax)]);
+    limit.addEventListener("abort", giveUp, { once: true });
+    const mail = this.#sendMail(destination.to, JSON.parse(claim.body) as AlertNotification);
+    return Promise.race([mail, broken.promise]);
   }
 
   async #forgetOld(): Promise<void> {

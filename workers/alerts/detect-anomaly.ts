@@ -9,7 +9,7 @@
 // 1 at every size, so that a dip to nothing is as far as it should be.
 import { median, weeksMax, type Weeks } from "./weeks.ts";
 
-export interface Season {
+interface Season {
   /** Buckets that tell the level. */
   readonly levelBuckets: number;
   /** Buckets whose errors tell the spread, and how many of those most like this one are used. */
@@ -17,7 +17,7 @@ export interface Season {
   readonly similarBuckets: number;
 }
 
-export const seasons: Readonly<Record<"hour" | "day", Season>> = {
+const seasons: Readonly<Record<"hour" | "day", Season>> = {
   hour: { levelBuckets: 24, errorBuckets: 168, similarBuckets: 48 },
   day: { levelBuckets: 7, errorBuckets: 28, similarBuckets: 14 },
 };
@@ -45,57 +45,76 @@ const madScale = 1.4826;
 /** Of values that are no counts: smaller differences never matter. */
 const relativeSpreadMin = 0.01;
 
-/** Undefined: there is too little history to tell. */
-export function detectAnomaly(
-  weeks: Weeks,
-  position: number,
-  options: { readonly season: Season; readonly counts: boolean },
-): Estimate | undefined {
-  const value = weeks.at(position, 0);
-  const { season, counts } = options;
-  const scaled = counts ? scaleCounts : scaleMeasures(weeks, position);
-  const here = value === null ? undefined : expect(weeks, position, season, counts, weeksMin);
-  if (value === null || here === undefined || scaled === undefined) return undefined;
-
-  const errors: { likeness: number; error: number }[] = [];
-  for (let back = 1; back <= season.errorBuckets; back += 1) {
-    const past = weeks.at(position - back, 0);
-    if (past === null) continue;
-    const then = expect(weeks, position - back, season, counts, weeksOfErrorsMin);
-    if (then === undefined) continue;
-    const likeness = Math.abs(scaled.distance(then.expected, here.expected));
-    errors.push({ likeness, error: Math.abs(scaled.distance(past, then.expected)) });
-  }
-  if (errors.length < errorsMin) return undefined;
-  errors.sort((left, right) => left.likeness - right.likeness);
-  const similar = errors.slice(0, season.similarBuckets).map(({ error }) => error);
-  const ofSeason = here.references.map((reference) => Math.abs(scaled.distance(reference, here.expected)));
-  const spread = Math.max(
-    madScale * median(similar),
-    madScale * median(ofSeason),
-    scaled.spreadMin(here.expected),
-  );
-  return {
-    expected: here.expected,
-    score: scaled.distance(value, here.expected) / spread,
-    valueAt: (score) => scaled.valueAt(score * spread, here.expected),
-  };
+/** What a bucket should hold, and what each week says it should. */
+interface Expectation {
+  readonly expected: number;
+  readonly references: readonly number[];
 }
 
-function expect(
-  weeks: Weeks,
-  position: number,
-  season: Season,
-  counts: boolean,
-  referencesMin: number,
-): { expected: number; references: number[] } | undefined {
-  const references: number[] = [];
-  for (let week = 1; week <= weeksMax; week += 1) {
-    const reference = weeks.at(position, week);
-    if (reference === null) continue;
-    references.push(reference * levelRatio(weeks, position, week, season, counts));
+export class AnomalyDetector {
+  readonly weeks: Weeks;
+  readonly #season: Season;
+  readonly #counts: boolean;
+  /** Neighbours are asked about the same past. */
+  readonly #expectations = new Map<number, Expectation>();
+
+  /** `counts`: the values are numbers of events or people. */
+  constructor(weeks: Weeks, interval: "hour" | "day", counts: boolean) {
+    this.weeks = weeks;
+    this.#season = seasons[interval];
+    this.#counts = counts;
   }
-  return references.length < referencesMin ? undefined : { expected: median(references), references };
+
+  /** Undefined: there is too little history to tell. */
+  estimate(position: number): Estimate | undefined {
+    const value = this.weeks.at(position, 0);
+    const here = this.#expect(position);
+    const scaled = this.#counts ? scaleCounts : scaleMeasures(this.weeks, position);
+    if (value === null || here.references.length < weeksMin || scaled === undefined) return undefined;
+    const { expected, references } = here;
+    const errors = this.#errorsBefore(position, expected, scaled);
+    if (errors.length < errorsMin) return undefined;
+    const spread = Math.max(
+      madScale * median(errors),
+      madScale * median(references.map((reference) => Math.abs(scaled.distance(reference, expected)))),
+      scaled.spreadMin(expected),
+    );
+    return {
+      expected,
+      score: scaled.distance(value, expected) / spread,
+      valueAt: (score) => scaled.valueAt(score * spread, expected),
+    };
+  }
+
+  /** How far off the expectation was in the buckets before that are most like this one. */
+  #errorsBefore(position: number, expected: number, scaled: Scale): number[] {
+    const errors: { likeness: number; error: number }[] = [];
+    for (let back = 1; back <= this.#season.errorBuckets; back += 1) {
+      const past = this.weeks.at(position - back, 0);
+      if (past === null) continue;
+      const then = this.#expect(position - back);
+      if (then.references.length < weeksOfErrorsMin) continue;
+      const likeness = Math.abs(scaled.distance(then.expected, expected));
+      errors.push({ likeness, error: Math.abs(scaled.distance(past, then.expected)) });
+    }
+    errors.sort((left, right) => left.likeness - right.likeness);
+    return errors.slice(0, this.#season.similarBuckets).map(({ error }) => error);
+  }
+
+  #expect(position: number): Expectation {
+    let known = this.#expectations.get(position);
+    if (known === undefined) {
+      const references: number[] = [];
+      for (let week = 1; week <= weeksMax; week += 1) {
+        const reference = this.weeks.at(position, week);
+        if (reference === null) continue;
+        references.push(reference * levelRatio(this.weeks, position, week, this.#season, this.#counts));
+      }
+      known = { expected: median(references), references };
+      this.#expectations.set(position, known);
+    }
+    return known;
+  }
 }
 
 /** The level before the bucket, in levels of `week` weeks earlier. */

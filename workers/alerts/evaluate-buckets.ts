@@ -2,6 +2,7 @@
 // order, and moves the state: ok ▸ firing when the rule is broken, firing ▸ ok when all is normal again.
 import type { Bucket } from "#schemas/alerts/alert.ts";
 import { intervalMsTypical, intervalOf, isCount, zoneOf, type AlertDefinition } from "./alert-definition.ts";
+import { AnomalyDetector } from "./detect-anomaly.ts";
 import { isAnomaly, judgeAnomaly, judgeThreshold, type Judgement, type Verdict } from "./judge-bucket.ts";
 import { weekMs, Weeks, weeksMax, type Series } from "./weeks.ts";
 
@@ -13,6 +14,7 @@ export const bucketsAtOnceMax = 100;
 const historyMs = { hour: (weeksMax + 1) * weekMs + 2 * 86_400_000, day: (weeksMax + 6) * weekMs } as const;
 /** The trend reaches beyond now, so that the bucket that is open has an end. */
 const intervalsAhead = 2;
+const minuteMs = 60_000;
 
 export interface Transition {
   readonly kind: "opened" | "closed";
@@ -45,7 +47,9 @@ export function decideRange(
     closedMs - bucketsAtOnceMax * lengthMs,
   );
   const history = isAnomaly(definition.rule) ? historyMs[interval === "day" ? "day" : "hour"] : 0;
-  return { fromMs: firstMs - history, toMs: nowMs + intervalsAhead * lengthMs };
+  // Whole minutes: the same question within a minute reads the same.
+  const toMs = Math.ceil((nowMs + intervalsAhead * lengthMs) / minuteMs) * minuteMs;
+  return { fromMs: firstMs - history, toMs };
 }
 
 /**
@@ -102,12 +106,9 @@ export function evaluateBuckets(
 function createJudge(definition: AlertDefinition, series: Series): (position: number) => Judgement {
   const { rule, query } = definition;
   if (!isAnomaly(rule)) return (position) => judgeThreshold(rule, series.values[position] ?? null);
-  const weeks = new Weeks(series, zoneOf(query));
-  const options = {
-    interval: intervalOf(query) === "day" ? ("day" as const) : ("hour" as const),
-    counts: isCount(query),
-  };
-  return (position) => judgeAnomaly(rule, weeks, position, options);
+  const interval = intervalOf(query) === "day" ? "day" : "hour";
+  const detector = new AnomalyDetector(new Weeks(series, zoneOf(query)), interval, isCount(query));
+  return (position) => judgeAnomaly(rule, detector, position);
 }
 
 function nextState(state: AlertState, verdict: Verdict): AlertState {

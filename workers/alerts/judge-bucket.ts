@@ -1,7 +1,6 @@
 // One rule on one bucket: is it beyond what the rule allows.
 import type { AlertRule, AnomalyRule, Expected, Sensitivity, ThresholdRule } from "#schemas/alerts/alert.ts";
-import { detectAnomaly, seasons } from "./detect-anomaly.ts";
-import type { Weeks } from "./weeks.ts";
+import type { AnomalyDetector } from "./detect-anomaly.ts";
 
 /** "near": no longer beyond, not yet normal; an open incident stays open. "unknown": there is no value. */
 export type Verdict = "breach" | "near" | "normal" | "unknown" | "learning";
@@ -35,18 +34,11 @@ export function judgeThreshold(rule: ThresholdRule, value: number | null): Judge
   return { verdict: breaches ? "breach" : "normal", expected, score: null };
 }
 
-/** `counts`: the values are numbers of events or people. */
-export function judgeAnomaly(
-  rule: AnomalyRule,
-  weeks: Weeks,
-  position: number,
-  options: { readonly interval: "hour" | "day"; readonly counts: boolean },
-): Judgement {
-  if ((weeks.values[position] ?? null) === null) {
+export function judgeAnomaly(rule: AnomalyRule, detector: AnomalyDetector, position: number): Judgement {
+  if ((detector.weeks.values[position] ?? null) === null) {
     return { verdict: "unknown", expected: nothingExpected, score: null };
   }
-  const { interval, counts } = options;
-  const estimate = detectAnomaly(weeks, position, { season: seasons[interval], counts });
+  const estimate = detector.estimate(position);
   if (estimate === undefined) return { verdict: "learning", expected: nothingExpected, score: null };
   const scoreMin = scoresMin[rule.sensitivity ?? "medium"];
   const direction = rule.direction ?? "both";

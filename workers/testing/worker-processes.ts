@@ -27,7 +27,7 @@ export interface Bed {
   clickhouse: ClickHouse;
   log: Logger;
   /** Starts a worker process; `kill -9`, SIGSTOP and SIGTERM go to its pid. */
-  startWorkers(instance: string): ChildProcess;
+  startWorkers(instance: string, settings?: Readonly<Record<string, string>>): ChildProcess;
   publish(events: readonly LogEvent[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -49,7 +49,7 @@ export async function startBed(): Promise<Bed> {
     postgres,
     clickhouse,
     log,
-    startWorkers(instance) {
+    startWorkers(instance, settings = {}) {
       const child = spawn(process.execPath, [cli, "workers"], {
         env: {
           PATH: process.env["PATH"],
@@ -61,6 +61,7 @@ export async function startBed(): Promise<Bed> {
           MILLRACE_INSTANCE: instance,
           MILLRACE_PARTITIONS: String(partitions),
           MILLRACE_LOG_LEVEL: "warn",
+          ...settings,
         },
         stdio: ["ignore", "inherit", "inherit"],
       });
