@@ -39,13 +39,16 @@ export async function streamBytes(
     });
     // Whatever ends the loop early, an error of the reader too, closes the connection and so the query.
     options.onStart?.();
-    let kept = Buffer.alloc(0);
+    let kept: Buffer = Buffer.alloc(0);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      kept = Buffer.concat([kept, chunk]);
-      if (kept.length <= 2 * keptBackBytes) continue;
+      // A large piece is passed on as it is; only small ones are put together.
+      const isLarge = chunk.length >= keptBackBytes;
+      if (isLarge && kept.length > 0) await options.onBytes(kept);
+      kept = isLarge ? chunk : Buffer.concat([kept, chunk]);
+      if (kept.length <= 2 * keptBackBytes && !isLarge) continue;
       const ready = kept.subarray(0, kept.length - keptBackBytes);
-      kept = Buffer.from(kept.subarray(kept.length - keptBackBytes));
-      await options.onBytes(ready);
+      kept = kept.subarray(kept.length - keptBackBytes);
+      if (ready.length > 0) await options.onBytes(ready);
     }
     refuseException(kept);
     if (kept.length > 0) await options.onBytes(kept);

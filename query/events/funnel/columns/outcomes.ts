@@ -1,32 +1,30 @@
 // Collects what became of persons, in the form of the kernel's answer.
 import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
-import { GrowingFloats } from "../kernel/growing.ts";
 import type { TrendMarks } from "../kernel/trend-marks.ts";
 import type { ListWalk } from "./list-walk.ts";
 
-const personsFirst = 1024;
-
 export class Outcomes {
   readonly #rules: FunnelRules;
-  #reached = new Uint8Array(personsFirst);
+  /** Shared: the thread that asked reads them where they lie. */
+  readonly #reached: Uint8Array;
+  readonly #gapsMs: Float64Array;
   #persons = 0;
-  readonly #gapsMs = new GrowingFloats();
+  #gaps = 0;
   readonly #listed: number[] = [];
 
-  constructor(rules: FunnelRules) {
+  /** `personsMax`: there will not be more. */
+  constructor(rules: FunnelRules, personsMax: number) {
     this.#rules = rules;
+    this.#reached = new Uint8Array(new SharedArrayBuffer(personsMax));
+    this.#gapsMs = new Float64Array(new SharedArrayBuffer(8 * personsMax * (rules.steps - 1)));
   }
 
   add(person: number, { reached, at }: ListWalk): void {
-    if (this.#persons === this.#reached.length) {
-      const grown = new Uint8Array(2 * this.#persons);
-      grown.set(this.#reached);
-      this.#reached = grown;
-    }
     this.#reached[this.#persons] = reached;
     this.#persons += 1;
     for (let step = 1; step < reached; step += 1) {
-      this.#gapsMs.push((at[step] as number) - (at[step - 1] as number));
+      this.#gapsMs[this.#gaps] = (at[step] as number) - (at[step - 1] as number);
+      this.#gaps += 1;
     }
     const { list } = this.#rules;
     if (list === undefined) return;
@@ -36,9 +34,9 @@ export class Outcomes {
 
   finish(marks: TrendMarks | undefined): FunnelOutcome {
     return {
-      reached: this.#reached.slice(0, this.#persons),
+      reached: this.#reached.subarray(0, this.#persons),
       values: undefined,
-      gapsMs: this.#gapsMs.take(),
+      gapsMs: this.#gapsMs.subarray(0, this.#gaps),
       trend: marks === undefined ? undefined : { entered: marks.entered, converted: marks.converted },
       listed: this.#rules.list === undefined ? undefined : Uint32Array.from(this.#listed),
     };

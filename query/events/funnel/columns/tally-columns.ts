@@ -34,13 +34,14 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     rules.exclusions.map((_, index) => listOf(rules.steps + index)),
     marks,
   );
-  const outcomes = new Outcomes(rules);
   const readers = task.columns.map(
     (column, index) => new ColumnReader(column, part, firstUser, lists[index] as InstantList),
   );
   // Who has no event that can begin an attempt is passed over.
   const beginning = rules.order === "ordered" ? 1 : rules.steps;
   const starters = [...new Set(columnOf.slice(0, beginning))].map((index) => readers[index] as ColumnReader);
+  const persons = starters.reduce((sum, { usersMax }) => sum + usersMax, joined?.persons.length ?? 0);
+  const outcomes = new Outcomes(rules, persons);
   const skipped = joined?.users ?? new Uint32Array(0);
   let skip = lowerBound(skipped, firstUser);
   for (;;) {
@@ -58,8 +59,8 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
   }
 
   for (let index = 0; index < (joined?.persons.length ?? 0); index += 1) {
-    const { persons, starts, members } = joined as JoinedIds;
-    const person = persons[index] as number;
+    const { persons: joinedPersons, starts, members } = joined as JoinedIds;
+    const person = joinedPersons[index] as number;
     if (person < firstUser || partOf(person) !== part) continue;
     const ids = members.subarray(starts[index], starts[index + 1]);
     task.columns.forEach((column, at) => gather(column, ids, lists[at] as InstantList));
@@ -89,6 +90,11 @@ class ColumnReader {
     this.#place = lowerBound(this.#base.users, firstUser);
     this.#tailPlace = lowerBound(tail.users, firstUser);
     this.user = this.#find();
+  }
+
+  /** Those that are left, and maybe more. */
+  get usersMax(): number {
+    return this.#base.users.length - this.#place + this.#tail.users.length - this.#tailPlace;
   }
 
   /** Puts the user's instants into the list; those before are passed over. */
