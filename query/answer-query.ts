@@ -4,7 +4,8 @@
 import type { Meta } from "#schemas/query/meta.ts";
 import type { Call } from "#streams/services.ts";
 import type { Lane } from "./budget/fair-gate.ts";
-import { nameQuestion } from "./cache/question.ts";
+import type { Expected } from "./budget/query-costs.ts";
+import { nameQuestion, shapeOf } from "./cache/question.ts";
 import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
 import { loadPeople, type CohortUse } from "./people/people.ts";
@@ -51,6 +52,8 @@ export interface QueryMethod<Request extends QueryRequest, Answer extends object
 /** What one run says of itself, which is kept with its answer. */
 type About = Omit<Meta, "as_of" | "elapsed_ms" | "cache">;
 
+const unknownCost: Expected = { shape: undefined, events: 0, rows: false };
+
 export function createQuery<Request extends QueryRequest, Answer extends object>(
   kind: QueryKind<Request, Answer>,
 ): QueryMethod<Request, Answer> {
@@ -91,7 +94,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
 
   const compute = (
     waiting: AbortSignal,
-    rows: number,
+    expected: Expected,
   ): Promise<{ answer: Answer; about: About; explain?: unknown[] }> =>
     context.budgets.run(
       {
@@ -99,12 +102,12 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         limits: state.limits,
         store: context.store,
         signal: waiting,
-        name: name?.name,
-        rows,
+        expected,
         ...options,
       },
       async (store, ending) => {
         const run = new QueryRun({ store, projectId, signal: ending, people });
+        const rows = expected.rows ? expected.events : 0;
         const budget = { rowsExactMax: state.limits.rows_exact_max, rows };
         const answer = await answerSampled(kind, request, body, run, { ...context, store }, budget);
         return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
@@ -114,7 +117,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   const scope = name === undefined ? undefined : kept?.scopeOf(request);
   const found =
     name === undefined || scope === undefined
-      ? { value: await compute(signal, 0), asOf, cache: "none" as const }
+      ? { value: await compute(signal, unknownCost), asOf, cache: "none" as const }
       : await context.answers.find(
           {
             name,
@@ -127,7 +130,8 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
             asOf,
             signal,
           },
-          (waiting, events) => compute(waiting, scope.rows ? events : 0),
+          (waiting, events) =>
+            compute(waiting, { shape: shapeOf(kept?.name ?? "", projectId, body), events, rows: scope.rows }),
         );
   const { answer, about, explain } = found.value;
   return {

@@ -5,17 +5,14 @@ import type { ProjectLimits } from "#schemas/projects/limits.ts";
 import type { Store } from "../store/run-statement.ts";
 import type { FairGate, Lane } from "./fair-gate.ts";
 import type { BudgetMetrics } from "./metrics.ts";
-import { lightMsMax, type QueryCosts } from "./query-costs.ts";
+import { lightMsMax, type Expected, type QueryCosts } from "./query-costs.ts";
 
 export interface Spending {
   readonly projectId: number;
   readonly limits: ProjectLimits;
   readonly store: Store;
   readonly signal: AbortSignal;
-  /** Questions with equal names cost about the same; undefined: nothing is known. */
-  readonly name: string | undefined;
-  /** Rows that it may look at. */
-  readonly rows: number;
+  readonly expected: Expected;
   /** Instead of what it is expected to cost. */
   readonly lane?: Lane;
   /** Instead of the project's. */
@@ -35,8 +32,8 @@ export class Budgets {
 
   /** Throws QUERY_LIMIT_EXCEEDED when its turn does not come, QUERY_TOO_EXPENSIVE when it takes too long. */
   async run<T>(spending: Spending, work: (store: Store, signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { projectId, limits, name, signal } = spending;
-    const lane = spending.lane ?? this.#costs.laneOf(name, spending.rows);
+    const { projectId, limits, expected, signal } = spending;
+    const lane = spending.lane ?? this.#costs.laneOf(expected);
     const waited = this.#metrics.waitSeconds.startTimer({ lane });
     let place;
     try {
@@ -60,11 +57,12 @@ export class Budgets {
     const startedMs = performance.now();
     try {
       const result = await work(this.#storeOf(spending, lane, secondsMax), ending.signal);
-      this.#costs.learn(name, performance.now() - startedMs);
+      this.#costs.learn(expected, performance.now() - startedMs);
       return result;
     } catch (error) {
       // What was too slow, or too large, is heavy next time.
-      if (!signal.aborted) this.#costs.learn(name, Math.max(performance.now() - startedMs, lightMsMax * 2));
+      if (!signal.aborted)
+        this.#costs.learn(expected, Math.max(performance.now() - startedMs, lightMsMax * 2));
       if (late) throw tooSlow(error);
       throw error;
     } finally {

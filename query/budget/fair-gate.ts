@@ -39,7 +39,7 @@ interface Use {
 
 /** Waiting queries of one project; more are refused. */
 export const waitingMax = 256;
-const waitMsMax = 20_000;
+const waitMsMax = 30_000;
 /** Of all projects and lanes together: light ones that became heavy leave their places to others. */
 const runningMax = 48;
 /** Weight of the latest query in the mean. */

@@ -30,6 +30,14 @@ export function nameQuestion(options: {
   return { name, endsNow };
 }
 
+/** Questions of one project that differ in their range only have the same shape. */
+export function shapeOf(kind: string, projectId: number, body: unknown): string {
+  const { from: _, to: __, ...rest } = body as Record<string, unknown>;
+  return createHash("sha256")
+    .update(JSON.stringify([kind, projectId, sorted(rest)]))
+    .digest("base64url");
+}
+
 /** As text in which the moment of asking is a word. */
 function textOf(request: unknown, nowMs: number): { text: string; sawNow: boolean } {
   let sawNow = false;
