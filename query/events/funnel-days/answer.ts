@@ -4,24 +4,29 @@ import type { FunnelAnswer } from "#schemas/query/funnel.ts";
 import type { QueryContext } from "../../query-context.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { FunnelRequest } from "../funnel/request.ts";
+import type { StepSummary } from "../funnel/summary.ts";
 import { fitsColumns } from "../funnel/columns/run-columns.ts";
 import { seconds, shapeSteps } from "../funnel/shape.ts";
+import { addParts, type AddedPart, type AddTask } from "./add-parts.ts";
 import type { Attempts } from "./attempts.ts";
 import { readChangedPersons, readStoredVersion, type ChangedPersons } from "./changed-persons.ts";
-import type { Combined, CombinePart, CombineTask } from "./combine.ts";
+import { combine, type Combined, type CombinePart, type CombineTask } from "./combine.ts";
 import { readRollupCounts, type DayCounts } from "./data-versions.ts";
 import { defineFunnel } from "./definition.ts";
-import { DayMemory, readKeptDays } from "./kept-days.ts";
+import { readAttemptsOfDays, readKeptDays } from "./kept-days.ts";
+import { Memory } from "./memory.ts";
 import { planDays, type DaysPlan, type Stretch } from "./plan-days.ts";
 import { readAttempts } from "./read-attempts.ts";
+import { readJoined } from "./read-joined.ts";
 import { readStretch } from "./read-stretch.ts";
 
-const taskFile = new URL("./combine.ts", import.meta.url).href;
+const combineFile = new URL("./combine.ts", import.meta.url).href;
+const addFile = new URL("./add-parts.ts", import.meta.url).href;
 
 const bucketsInColumnsMax = 8;
 
 /** What was read, by store: a process has one, tests have several. */
-const memories = new WeakMap<object, DayMemory>();
+const memories = new WeakMap<object, Memory>();
 
 /** What computes the parts of the range that are not kept. */
 type Sources = Pick<QueryContext, "pool"> & Partial<Pick<QueryContext, "stepColumns">>;
@@ -99,8 +104,11 @@ async function answerPlan(
   const rowsOf = (stretch: Stretch): number =>
     counts.between(stretch.startsMs[0] as number, stretch.endMs + request.windowMs);
   const whole = cutAll(request);
-  const [days, stretches, fresh] = await Promise.all([
-    memoryOf(run).read(run, definitionId, steps, plan.days),
+  const memory = memoryOf(run);
+  const readDays = (): Promise<Attempts[]> => readAttemptsOfDays(run, memory, definitionId, steps, plan.days);
+  const isPlain = request.trend === undefined && request.histogram === undefined;
+  const [kept, stretches, fresh] = await Promise.all([
+    isPlain ? readJoined(memory, run, sources.pool, { definitionId, steps, plan, readDays }) : readDays(),
     Promise.all(
       plan.stretches.map((stretch) =>
         readStretch(request, run, sources, { ...stretch, rowsExpected: rowsOf(stretch) }),
@@ -110,19 +118,25 @@ async function answerPlan(
       ? []
       : readAttempts(request, run, sources.pool, { ...whole, rowsExpected: 0, users: changed.users }),
   ]);
-  const parts: (CombinePart & { startMs: number })[] = [];
-  const add = (startMs: number, attempts: Attempts, isFresh: boolean): void => {
-    parts.push({ startMs, attempts, bucket: bucketOf(request, startMs), fresh: isFresh });
-  };
-  plan.days.forEach((day, index) => add(day.startMs, days[index] as Attempts, false));
-  plan.stretches.forEach(({ startsMs }, index) =>
-    startsMs.forEach((startMs, bucket) => add(startMs, stretches[index]?.[bucket] as Attempts, false)),
-  );
-  fresh.forEach((attempts, bucket) => add(whole.startsMs[bucket] as number, attempts, true));
-  parts.sort((left, right) => left.startMs - right.startMs);
+  const parts = [
+    ...plan.stretches.flatMap(({ startsMs }, index) =>
+      startsMs.map((startMs, bucket) => part(request, startMs, stretches[index]?.[bucket], false)),
+    ),
+    ...fresh.map((attempts, bucket) => part(request, whole.startsMs[bucket] as number, attempts, true)),
+  ];
+  if (!Array.isArray(kept)) {
+    const startsMs = plan.days.map(({ startMs }) => startMs);
+    const task: AddTask = { steps, joined: kept, startsMs, parts: inOrder(parts), changed: changed.persons };
+    const summaries = (await sources.pool.run(task, {
+      filename: addFile,
+      name: addParts.name,
+    })) as StepSummary[];
+    return { steps: shapeSteps(request.steps, summaries) };
+  }
+  parts.push(...plan.days.map((day, index) => part(request, day.startMs, kept[index], false)));
   const task: CombineTask = {
     steps,
-    parts,
+    parts: inOrder(parts),
     changed: changed.persons,
     trend:
       request.trend === undefined
@@ -130,8 +144,21 @@ async function answerPlan(
         : { fromStep: request.trend.fromStep, buckets: request.trend.buckets.startsMs.length },
     histogram: request.histogram,
   };
-  const combined = (await sources.pool.run(task, { filename: taskFile, name: "combine" })) as Combined;
-  return shape(request, combined);
+  return shape(
+    request,
+    (await sources.pool.run(task, { filename: combineFile, name: combine.name })) as Combined,
+  );
+}
+
+type Part = CombinePart & AddedPart;
+
+function part(request: FunnelRequest, startMs: number, attempts: Attempts | undefined, fresh: boolean): Part {
+  if (attempts === undefined) throw new Error("funnel days: a part of the range is missing");
+  return { startMs, attempts, bucket: bucketOf(request, startMs), fresh };
+}
+
+function inOrder(parts: readonly Part[]): Part[] {
+  return parts.toSorted((left, right) => left.startMs - right.startMs);
 }
 
 const nobody: ChangedPersons = { persons: new Uint32Array(0), users: [] };
@@ -149,9 +176,9 @@ function bucketOf({ trend }: FunnelRequest, startMs: number): number {
   return (next === -1 ? trend.buckets.startsMs.length : next) - 1;
 }
 
-function memoryOf(run: QueryRun): DayMemory {
+function memoryOf(run: QueryRun): Memory {
   const { clickhouse } = run.store;
-  const memory = memories.get(clickhouse) ?? new DayMemory();
+  const memory = memories.get(clickhouse) ?? new Memory();
   memories.set(clickhouse, memory);
   return memory;
 }

@@ -4,6 +4,7 @@ import type { FunnelHistogramBin } from "#schemas/query/funnel.ts";
 import { buildHistogram } from "../funnel/histogram.ts";
 import { timesOf, type StepSummary } from "../funnel/summary.ts";
 import type { Attempts } from "./attempts.ts";
+import { countPeople } from "./join-days.ts";
 import { medianOfNumbers } from "./median-of-numbers.ts";
 
 export interface CombinePart {
@@ -32,7 +33,7 @@ export interface Combined {
 
 export function combine(task: CombineTask): Combined {
   const { steps, parts } = task;
-  const people = countPeople(parts);
+  const people = countPeople(parts.map(({ attempts }) => attempts));
   const isChanged = new Uint8Array(people);
   for (const person of task.changed) if (person < people) isChanged[person] = 1;
   /** Steps of the furthest attempt, the part it is in, and where its gaps begin there. */
@@ -101,16 +102,6 @@ export function combine(task: CombineTask): Combined {
             ...timesOf(conversionsMs),
           },
   };
-}
-
-/** One more than the highest number of a person. */
-function countPeople(parts: readonly CombinePart[]): number {
-  let highest = -1;
-  for (const { attempts } of parts) {
-    const { persons } = attempts;
-    for (let at = 0; at < persons.length; at += 1) highest = Math.max(highest, persons[at] as number);
-  }
-  return highest + 1;
 }
 
 /** A person counts once a bucket, with the furthest attempt of all its parts. */

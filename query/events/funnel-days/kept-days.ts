@@ -1,9 +1,10 @@
 // The rows of `funnel_days`: which days there are, and what they hold. A row of a generation never changes, so what was
-// read of it is kept in memory, bounded, least recently used first out.
+// read of it is kept in memory.
 import type { QueryRun } from "../../store/query-run.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";
 import { sharedNumbers, type Attempts } from "./attempts.ts";
+import type { Memory } from "./memory.ts";
 
 export interface KeptDay {
   readonly startMs: number;
@@ -13,11 +14,6 @@ export interface KeptDay {
   readonly events: number;
   readonly personsVersion: number;
 }
-
-/** Of one process, for all definitions together. */
-const memoryBytesMax = 512 * 1024 * 1024;
-/** What an entry takes beside its numbers. */
-const entryBytes = 500;
 
 /** Those that begin in [fromMs, endMs), in their order. */
 export async function readKeptDays(
@@ -54,51 +50,31 @@ export async function readKeptDays(
   });
 }
 
-export class DayMemory {
-  readonly #days = new Map<string, Attempts>();
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  constructor(bytesMax: number = memoryBytesMax) {
-    this.#bytesMax = bytesMax;
-  }
-
-  /** In the order of `days`, which exist. */
-  async read(
-    run: QueryRun,
-    definitionId: number,
-    steps: number,
-    days: readonly KeptDay[],
-  ): Promise<Attempts[]> {
-    const key = (day: KeptDay): string => `${run.projectId}:${definitionId}:${day.startMs}:${day.generation}`;
-    const found = new Map<KeptDay, Attempts>();
-    for (const day of days) {
-      const known = this.#days.get(key(day));
-      if (known !== undefined) found.set(day, known);
-    }
-    const missing = days.filter((day) => !found.has(day));
-    if (missing.length > 0) {
-      const read = await readDays(run, definitionId, steps, missing);
-      missing.forEach((day) => found.set(day, read.get(day.startMs) as Attempts));
-    }
-    for (const day of days) this.#keep(key(day), found.get(day) as Attempts);
-    return days.map((day) => found.get(day) as Attempts);
-  }
-
-  #keep(key: string, attempts: Attempts): void {
-    if (this.#days.delete(key)) this.#bytes -= bytesOf(attempts);
-    this.#days.set(key, attempts);
-    this.#bytes += bytesOf(attempts);
-    for (const [oldest, held] of this.#days) {
-      if (this.#bytes <= this.#bytesMax) return;
-      this.#days.delete(oldest);
-      this.#bytes -= bytesOf(held);
+/** What they hold, in the order of `days`, which exist. */
+export async function readAttemptsOfDays(
+  run: QueryRun,
+  memory: Memory,
+  definitionId: number,
+  steps: number,
+  days: readonly KeptDay[],
+): Promise<Attempts[]> {
+  const keyOf = (day: KeptDay): string =>
+    `day ${run.projectId} ${definitionId} ${day.startMs} ${day.generation}`;
+  const found = new Map(days.map((day) => [day, memory.get<Attempts>(keyOf(day))]));
+  const missing = days.filter((day) => found.get(day) === undefined);
+  if (missing.length > 0) {
+    const read = await readDays(run, definitionId, steps, missing);
+    for (const day of missing) {
+      const attempts = read.get(day.startMs) as Attempts;
+      found.set(day, attempts);
+      memory.set(keyOf(day), attempts, bytesOf(attempts));
     }
   }
+  return days.map((day) => found.get(day) as Attempts);
 }
 
 function bytesOf({ sizes, persons, gapsMs }: Attempts): number {
-  return sizes.byteLength + persons.byteLength + gapsMs.byteLength + entryBytes;
+  return sizes.byteLength + persons.byteLength + gapsMs.byteLength;
 }
 
 async function readDays(

@@ -5,8 +5,7 @@ import type { FunnelRows, FunnelRules } from "../funnel/kernel/funnel-rows.ts";
 import { orderRows } from "../funnel/kernel/order-rows.ts";
 import { PersonEvents } from "../funnel/kernel/person-events.ts";
 import { sharedNumbers, type Attempts } from "./attempts.ts";
-
-const roomFirst = 64;
+import { GrowingNumbers } from "./growing-numbers.ts";
 
 export interface TallyBucketsTask {
   /** Their range is that of the buckets. */
@@ -63,25 +62,6 @@ export function tallyBuckets(task: TallyBucketsTask): Attempts {
     persons: joinNumbers(persons.flat()),
     gapsMs: joinNumbers(gaps.flat()),
   };
-}
-
-class GrowingNumbers {
-  length = 0;
-  #values = new Uint32Array(roomFirst);
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const grown = new Uint32Array(2 * this.length);
-      grown.set(this.#values);
-      this.#values = grown;
-    }
-    this.#values[this.length] = value;
-    this.length += 1;
-  }
-
-  get values(): Uint32Array {
-    return this.#values.subarray(0, this.length);
-  }
 }
 
 function joinNumbers(lists: readonly GrowingNumbers[]): Uint32Array {
