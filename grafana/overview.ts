@@ -98,7 +98,31 @@ export const panels: readonly Panel[] = [
     title: "Queries (p99)",
     description: "From the request to the answer, inside the query tier.",
     unit: "s",
-    queries: [{ expression: quantile("millrace_query_duration_seconds", ", method"), legend: "{{method}}" }],
+    queries: [{ expression: quantile("millrace_query_duration_seconds", ", kind"), legend: "{{kind}}" }],
+  },
+  {
+    title: "Answers that were kept",
+    description:
+      "Share of answers from memory, from redis, or shared with an equal question under way. Low while events of the asked range arrive all the time: no answer lacks an event that is stored.",
+    unit: "percentunit",
+    queries: [
+      {
+        expression:
+          'sum by (outcome) (rate(millrace_query_answers_total{outcome!="miss"}[$__rate_interval])) / ignoring(outcome) group_left sum(rate(millrace_query_answers_total[$__rate_interval]))',
+        legend: "{{outcome}}",
+      },
+    ],
+  },
+  {
+    title: "Queries that run and wait",
+    description:
+      "By lane. Many that wait for long: more processes of the query tier, or lower limits of the project that asks.",
+    unit: "short",
+    queries: [
+      { expression: "sum by (lane) (millrace_query_running)", legend: "{{lane}}" },
+      { expression: "sum(millrace_query_waiting)", legend: "waiting" },
+      { expression: "sum(increase(millrace_query_refused_total[5m]))", legend: "refused, 5 min" },
+    ],
   },
   {
     title: "What needs somebody",
