@@ -9,7 +9,7 @@ import { fromSlice, isKept, planKept, sliceBucketSql, type KeptPlan } from "../p
 import type { Shortcuts } from "../partials/shortcuts.ts";
 import { cutBitmapSql } from "../people/person-set.ts";
 import { personsOfSql, personSql } from "../people/person-sql.ts";
-import { sampledTable } from "../sampling/sample.ts";
+import { sampledTable } from "../sampling/sampled-table.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { tableOf } from "../sql/filters.ts";
 import { fromTable, rollupTable } from "../sql/scope.ts";

@@ -2,7 +2,7 @@
 // cohorts that it names exist.
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { invalidQuery } from "#schemas/query/check.ts";
-import type { Sample } from "../sampling/sample.ts";
+import type { Sample } from "./sample.ts";
 
 export interface People {
   /** True when ids of the project were joined: user numbers then go through the map of persons. */

@@ -10,7 +10,7 @@ import type { QueryRun } from "../store/query-run.ts";
 import { instantMsMax } from "../time/instants.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
 import { confidence, CountBounds } from "./bounds.ts";
-import { rateOf, sampleOf } from "./sample.ts";
+import { rateOf, sampleOf } from "../people/sample.ts";
 import { scaleAnswer, type BoundsOf } from "./scale-answer.ts";
 
 /** What is read of a sample, and below what nothing is gained by one. */

@@ -15,7 +15,7 @@ import { createTestDatabase, type TestDatabase } from "../testing/test-database.
 import { CountBounds, type Bounds } from "./bounds.ts";
 import { funnelSampling } from "./funnel-sampling.ts";
 import { pathsSampling } from "./paths-sampling.ts";
-import { ranksKept, rateOf, type Sample } from "./sample.ts";
+import { ranksKept, rateOf, type Sample } from "../people/sample.ts";
 import { retentionSampling } from "./retention-sampling.ts";
 import { scaleAnswer, type Scaled } from "./scale-answer.ts";
 

@@ -1,7 +1,7 @@
 // The statements of one query: run within its project and budget, added up for `meta`, and explained when asked.
 import type { SampledMeta } from "#schemas/query/meta.ts";
 import type { People } from "../people/people.ts";
-import type { Sample } from "../sampling/sample.ts";
+import type { Sample } from "../people/sample.ts";
 import { explainStatement } from "./explain-statement.ts";
 import { runStatement, type Statement, type Store } from "./run-statement.ts";
 import { streamRows } from "./stream-rows.ts";

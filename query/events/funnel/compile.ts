@@ -4,7 +4,7 @@ import { isMemberSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
 import { personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
-import { sampledTable } from "../../sampling/sample.ts";
+import { sampledTable } from "../../sampling/sampled-table.ts";
 import { filtersSql } from "../../sql/filters.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable } from "../../sql/scope.ts";

@@ -1,6 +1,7 @@
 // A funnel's rows through the kernel: group by group of people, read here, decided in a thread of the pool.
 import { MillraceError } from "#schemas/errors.ts";
-import { rateOf, sampledTable } from "../../sampling/sample.ts";
+import { sampledTable } from "../../sampling/sampled-table.ts";
+import { rateOf } from "../../people/sample.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { readColumns } from "../../store/read-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";

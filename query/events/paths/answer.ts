@@ -1,5 +1,6 @@
 // Paths from request to answer: names ▸ lists of events by person, in parts ▸ walk ▸ shape.
-import { rateOf, sampledTable } from "../../sampling/sample.ts";
+import { sampledTable } from "../../sampling/sampled-table.ts";
+import { rateOf } from "../../people/sample.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { compilePaths, pathsTable, type Part } from "./compile.ts";
 import { isStep, loadEventNames, type EventNames } from "./event-names.ts";

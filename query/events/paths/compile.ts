@@ -6,7 +6,7 @@
 // walked inside the store are copied once for every anchor (tried).
 import type { People } from "../../people/people.ts";
 import { personSql } from "../../people/person-sql.ts";
-import { sampledTable } from "../../sampling/sample.ts";
+import { sampledTable } from "../../sampling/sampled-table.ts";
 import { filtersSql, tableOf } from "../../sql/filters.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
