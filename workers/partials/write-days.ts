@@ -149,6 +149,7 @@ async function computeDays(
   const result = await clickhouse.query({
     query: `SELECT event, day, sum(rows_seen) FROM partial_day
       WHERE project_id = {project_id:UInt32} AND selector_id = {selector_id:UInt32} AND generation = {generation:UInt64}
+        AND event IN {wanted_events:Array(String)} AND day IN {of_days:Array(Int32)}
       GROUP BY event, day`,
     query_params: parameters,
     use_multipart_params_auto: true,
