@@ -33,7 +33,8 @@ export function serveAlerts(options: {
     await callService(
       connection,
       "svc.query.check_insight",
-      { kind: "trends", query: alert.query },
+      // Of any short range: an evaluation looks at its own buckets.
+      { kind: "trends", query: alert.query, range: { days: 1 } },
       { requestId, traceparent, projectId, timeoutMs: checkMsMax },
     );
     return alert;
