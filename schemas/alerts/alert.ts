@@ -21,12 +21,10 @@ export const alertLimits = {
   testsWaitingMax: 10,
 } as const;
 
-export const thresholdOperators = ["gt", "gte", "lt", "lte"] as const;
-export type ThresholdOperator = (typeof thresholdOperators)[number];
+const thresholdOperators = ["gt", "gte", "lt", "lte"] as const;
 export const sensitivities = ["low", "medium", "high"] as const;
 export type Sensitivity = (typeof sensitivities)[number];
-export const directions = ["both", "up", "down"] as const;
-export type Direction = (typeof directions)[number];
+const directions = ["both", "up", "down"] as const;
 
 export const ThresholdRule = Type.Object(
   {
@@ -147,7 +145,7 @@ export const Destination = Type.Union([
 ]);
 export type Destination = Static<typeof Destination>;
 
-export const alertStates = ["pending", "learning", "ok", "firing", "disabled"] as const;
+const alertStates = ["pending", "learning", "ok", "firing", "disabled"] as const;
 
 export const Alert = Type.Object(
   {

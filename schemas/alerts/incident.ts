@@ -6,11 +6,10 @@ import { Bucket } from "./alert.ts";
 const Time = Type.String({ format: "date-time" });
 const TimeOrNull = Type.Union([Time, Type.Null()]);
 
-export const deliveryKinds = ["opened", "closed", "test"] as const;
+const deliveryKinds = ["opened", "closed", "test"] as const;
 export type DeliveryKind = (typeof deliveryKinds)[number];
-export const deliveryStates = ["pending", "delivered", "failed", "cancelled"] as const;
-export type DeliveryState = (typeof deliveryStates)[number];
-export const closeReasons = ["resolved", "changed", "disabled"] as const;
+const deliveryStates = ["pending", "delivered", "failed", "cancelled"] as const;
+const closeReasons = ["resolved", "changed", "disabled"] as const;
 export type CloseReason = (typeof closeReasons)[number];
 
 export const Delivery = Type.Object(
