@@ -14,7 +14,8 @@ export function readAnswer<Request extends QueryRequest, Answer extends object>(
   tableOf: (answer: Answer) => Table,
 ): ReadTables {
   return async function* (context, query, call) {
-    yield tableOf(await answerQuery(kind, context, query, call));
+    // Rows say nothing of bounds, so they are exact unless somebody asks for a sample.
+    yield tableOf(await answerQuery(kind, context, { accuracy: "exact", ...query }, call));
   };
 }
 
