@@ -5,7 +5,7 @@ import type { Meta } from "#schemas/query/meta.ts";
 import type { Call } from "#streams/services.ts";
 import type { Lane } from "./budget/fair-gate.ts";
 import type { Expected } from "./budget/query-costs.ts";
-import { nameQuestion, shapeOf } from "./cache/question.ts";
+import { nameQuestion, questionText, shapeOf } from "./cache/question.ts";
 import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
 import { loadPeople, type CohortUse } from "./people/people.ts";
@@ -113,6 +113,14 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
       },
     );
+
+  // Not of what is made ahead, or in the background: nobody asked for it just now.
+  if (name !== undefined && kept !== undefined && options.lane === undefined) {
+    const inBackground: AnswerOptions = { ...options, lane: "background" };
+    context.refreshAhead.note(questionText(kept.name, projectId, body), projectId, (ahead) =>
+      answerQuery(kind, context, body, { projectId, signal: ahead }, inBackground),
+    );
+  }
 
   const scope = name === undefined ? undefined : kept?.scopeOf(request);
   const found =

@@ -19,6 +19,7 @@ import { QueryCosts } from "./budget/query-costs.ts";
 import { Answers } from "./cache/answers.ts";
 import { KeptAnswers } from "./cache/kept-answers.ts";
 import { createCacheMetrics } from "./cache/metrics.ts";
+import { RefreshAhead } from "./cache/refresh-ahead.ts";
 import { SharedAnswers } from "./cache/shared-answers.ts";
 import { createQueryMetrics } from "./metrics.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -105,6 +106,18 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("shared answers", () => shared?.stop());
     const kept = new KeptAnswers({ bytesMax: config.queryCacheBytesMax });
     const gate = new FairGate(places);
+    const answers = new Answers({
+      store: { clickhouse: versionClickHouse, readOnly, metrics: metricsOfQueries },
+      postgres,
+      kept,
+      shared,
+      staleMsMax: config.queryStaleMsMax,
+      metrics: createCacheMetrics(registry, () => kept.bytes),
+      log,
+    });
+    const refreshAhead = new RefreshAhead({ stateOf: (projectId) => answers.stateOf(projectId), log });
+    refreshAhead.start();
+    releasers.add("refreshing ahead", () => refreshAhead.stop());
     const context: QueryContext = {
       store: { clickhouse, readOnly, metrics: metricsOfQueries },
       exportStore: { clickhouse: exportClickHouse, readOnly },
@@ -117,15 +130,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       pool,
       logAccess,
       watermark: new WatermarkReader({ logAccess, postgres, log }),
-      answers: new Answers({
-        store: { clickhouse: versionClickHouse, readOnly, metrics: metricsOfQueries },
-        postgres,
-        kept,
-        shared,
-        staleMsMax: config.queryStaleMsMax,
-        metrics: createCacheMetrics(registry, () => kept.bytes),
-        log,
-      }),
+      answers,
+      refreshAhead,
       budgets: new Budgets({
         gate,
         costs: new QueryCosts(),

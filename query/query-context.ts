@@ -6,6 +6,7 @@ import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Budgets } from "./budget/budgets.ts";
 import type { Answers } from "./cache/answers.ts";
+import type { RefreshAhead } from "./cache/refresh-ahead.ts";
 import type { Store } from "./store/run-statement.ts";
 import type { StepColumns } from "./step-columns/step-columns.ts";
 import type { TaskPool } from "./task-pool.ts";
@@ -24,6 +25,8 @@ export interface QueryContext {
   readonly watermark: WatermarkReader;
   /** Those that were given before. */
   readonly answers: Answers;
+  /** Makes those that are asked often before they are asked again. */
+  readonly refreshAhead: RefreshAhead;
   /** Whose turn it is, and what it may cost. */
   readonly budgets: Budgets;
   readonly connection: NatsConnection;

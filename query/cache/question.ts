@@ -24,17 +24,22 @@ export function nameQuestion(options: {
   const endsNow = understood.sawNow;
   if (endsNow && textOf(read(nowMs + 1), nowMs + 1).text !== understood.text) return undefined;
   const name = createHash("sha256")
-    .update(JSON.stringify([kind, projectId, sorted(body)]))
+    .update(questionText(kind, projectId, body))
     .update(understood.text)
     .digest("base64url");
   return { name, endsNow };
+}
+
+/** The question as it was asked, whenever that is. */
+export function questionText(kind: string, projectId: number, body: unknown): string {
+  return JSON.stringify([kind, projectId, sorted(body)]);
 }
 
 /** Questions of one project that differ in their range only have the same shape. */
 export function shapeOf(kind: string, projectId: number, body: unknown): string {
   const { from: _, to: __, ...rest } = body as Record<string, unknown>;
   return createHash("sha256")
-    .update(JSON.stringify([kind, projectId, sorted(rest)]))
+    .update(questionText(kind, projectId, rest))
     .digest("base64url");
 }
 
