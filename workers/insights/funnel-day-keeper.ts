@@ -13,6 +13,10 @@ import type { InsightMetrics } from "./metrics.ts";
 
 /** How often it looks for a funnel that is due. */
 const idleMs = 1_000;
+/** Whatever the number of funnels, a worker works on them for a quarter of the time … */
+const restPerWork = 3;
+/** … or rests so long. */
+const restMsMax = 10_000;
 /** Longest work on one claim; shorter than its lease. */
 const workMsMax = 100_000;
 /** The query tier reads for that long before it sends anything. */
@@ -80,9 +84,12 @@ export class FunnelDayKeeper {
         return await this.#ledger.remove(claim);
       }
       const { days, more } = await this.#makeDays(claim, claim.days, limit);
-      await this.#ledger.succeed(claim, { seconds: (performance.now() - startedMs) / 1000, more });
+      const workMs = performance.now() - startedMs;
+      await this.#ledger.succeed(claim, { seconds: workMs / 1000, more });
       this.#metrics.daysMade.inc(days);
       this.#metrics.rounds.inc({ outcome: "done" });
+      // Queries want the stores too.
+      if (!more) await pause(Math.min(workMs * restPerWork, restMsMax), signal);
     } catch (error) {
       if (signal.aborted) return await this.#ledger.release(claim);
       this.#metrics.rounds.inc({ outcome: "failed" });

@@ -8,8 +8,9 @@ export const leaseSeconds = 120;
 /** Days that ended, and late events, are looked for so often at least … */
 const pauseSecondsMin = 30;
 const pauseSecondsMax = 600;
-/** … by funnels whose work takes a tenth of the time at most. */
+/** … by funnels whose work takes a tenth of the time at most; and of all funnels together so many a second. */
 const pausePerWork = 10;
+const roundsPerSecondMax = 5;
 const retrySecondsMin = 5;
 const retrySecondsMax = 300;
 
@@ -94,7 +95,7 @@ export class FunnelLedger {
        SET refreshing_until = '-infinity', refresh_failures = 0,
            refreshed_at = CASE WHEN $3::boolean THEN refreshed_at ELSE now() END,
            refresh_due_at = CASE WHEN $3::boolean OR refresh_due_at < refreshing_until THEN now()
-             ELSE now() + make_interval(secs => least($6::float8, greatest($5::float8, $4::float8))) END
+             ELSE now() + make_interval(secs => least($6::float8, greatest($5::float8, $4::float8, (SELECT count(*) FROM funnel_definitions) / $7::float8))) END
        WHERE id = $1 AND generation = $2`,
       [
         claim.definitionId,
@@ -103,6 +104,7 @@ export class FunnelLedger {
         work.seconds * pausePerWork,
         pauseSecondsMin,
         pauseSecondsMax,
+        roundsPerSecondMax,
       ],
     );
   }
