@@ -1,4 +1,4 @@
-// `npm run bench -- query [--data-dir folder] [--url http://…] [--repetitions 10] [--plain 2] [--only text] [--saved]
+// `npm run bench -- query [--data-dir folder] [--url http://…] [--repetitions 10] [--plain 2] [--only text] [--saved] [--cold]
 //   [--load] [--seconds 60] [--clients 100] [--rate 10000] [--write]`
 // Every kind of query over generated events: the product over HTTP beside plain SQL over a table with ids as text, the
 // same answer checked. With --load: a mix of them from many clients while events are taken in, and how fresh answers are.
@@ -13,9 +13,10 @@ import { fillServerUrls } from "#ops/supervisor/server-urls.ts";
 import { findProject } from "./generate/find-project.ts";
 import { writeResult } from "./harness/write-result.ts";
 import { writeChart } from "./query/chart.ts";
+import { restartQueryTier } from "./query/cold-tier.ts";
 import { readDataSet, type DataSet } from "./query/data-set.ts";
 import { funnelCases } from "./query/funnel-cases.ts";
-import { measureCase, type CaseResult } from "./query/measure-case.ts";
+import { measureCase, type CaseResult, type MeasureOptions } from "./query/measure-case.ts";
 import { measureMixed, type MixedResult } from "./query/mixed-load.ts";
 import { makePeerTable } from "./query/peer-table.ts";
 import { peopleCases } from "./query/people-cases.ts";
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     plain: { type: "string", default: "2" },
     only: { type: "string" },
     saved: { type: "boolean", default: false },
+    cold: { type: "boolean", default: false },
     load: { type: "boolean", default: false },
     seconds: { type: "string", default: "60" },
     clients: { type: "string", default: "100" },
@@ -46,6 +48,7 @@ const options = {
   repetitions: Number(values.repetitions),
   plainRepetitions: Number(values.plain),
   saved: values.saved,
+  cold: values.cold,
 };
 const loadOptions = {
   seconds: Number(values.seconds),
@@ -74,7 +77,8 @@ async function run(): Promise<void> {
     const data = await readDataSet(dataDir, project, { clickhouse, projectId });
     console.log(`${sizeName(data)}: ${data.hasRows ? "with" : "without"} raw events`);
     if (options.plainRepetitions > 0) console.log(await makePeerTable(clickhouse, data));
-    const cases = await measureCases(access, clickhouse, data);
+    const forget = values.cold ? { forget: () => restartQueryTier(dataDir, access) } : {};
+    const cases = await measureCases(access, clickhouse, data, { ...options, ...forget });
     const mixed = values.load
       ? await measureMixed({ ...access, writeKey: keys.write }, data, loadOptions)
       : undefined;
@@ -89,12 +93,13 @@ async function measureCases(
   access: Access,
   clickhouse: Parameters<typeof measureCase>[1],
   data: DataSet,
+  how: MeasureOptions,
 ): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
   for (const question of [...trendsCases(data), ...peopleCases(data), ...funnelCases(data)]) {
     if (question.needsRows === true && !data.hasRows) continue;
     if (values.only !== undefined && !`${question.kind} ${question.name}`.includes(values.only)) continue;
-    const result = await measureCase(access, clickhouse, question, options);
+    const result = await measureCase(access, clickhouse, question, how);
     results.push(result);
     const plain = result.plain === undefined ? "" : `, plain ${result.plain.times.p50} ms, ${result.ratio} ×`;
     const saved = result.saved === undefined ? "" : `, saved ${result.saved.times.p50} ms`;
@@ -111,7 +116,7 @@ async function report(
   mixed: MixedResult | undefined,
 ): Promise<void> {
   const table = [
-    ...(cases.length > 0 ? [describeCases(cases)] : []),
+    ...(cases.length > 0 ? [describeCases(cases, options.cold)] : []),
     ...(mixed === undefined ? [] : [describeMixed(mixed)]),
   ].join("\n\n");
   const differing = cases.filter(({ plain }) => plain?.difference !== undefined).length;

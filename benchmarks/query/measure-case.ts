@@ -32,6 +32,8 @@ export interface MeasureOptions {
   /** 0: not compared with plain SQL. */
   readonly plainRepetitions: number;
   readonly saved: boolean;
+  /** Done before each question is asked for the first time. */
+  readonly forget?: () => Promise<void>;
 }
 
 const refreshMsMax = 60_000;
@@ -52,6 +54,7 @@ export async function measureCase(
   const bodyOf = (shift: number): string =>
     JSON.stringify(question.body(shift)).replaceAll(`"${cohortPlace}"`, JSON.stringify(cohortId));
   try {
+    await options.forget?.();
     const first = await askOk(access, "POST", question.path, bodyOf(0));
     const tookMs: number[] = [];
     let cached = 0;

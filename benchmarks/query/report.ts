@@ -9,7 +9,7 @@ export function sizeName({ events }: Pick<DataSet, "events">): string {
 
 const seen = (met: boolean): string => (met ? "yes" : "no");
 
-export function describeCases(cases: readonly CaseResult[]): string {
+export function describeCases(cases: readonly CaseResult[], isCold: boolean): string {
   const withSaved = cases.some(({ saved }) => saved !== undefined);
   const head = ["question", "first", "p50", "p95", "goal", "met", "plain SQL", "ratio", "same", "tables"];
   const saved = withSaved ? ["saved p50", "saved p95"] : [];
@@ -33,8 +33,8 @@ export function describeCases(cases: readonly CaseResult[]): string {
   });
   const columns = [...head, ...saved];
   return [
-    "Milliseconds. `first`: nothing of it was asked before in this run. Ranges differ from one repetition to the next, so",
-    "that no cached answer is used; `same` says whether the answer equals that of plain SQL.",
+    `Milliseconds. \`first\`: ${isCold ? "the query process was started anew, nothing is in its memory" : "it was not asked before in this run"}. Ranges differ from`,
+    "one repetition to the next, so that no kept answer is used; `same` says whether the answer equals that of plain SQL.",
     "",
     `| ${columns.join(" | ")} |`,
     `| ${columns.map((name) => (name === "question" || name === "tables" || name === "same" ? "---" : "---:")).join(" | ")} |`,
