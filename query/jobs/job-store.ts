@@ -27,5 +27,5 @@ export function createJobStore(
   const client = Object.create(clickhouse) as ClickHouse;
   client.query = ((parameters: never) => clickhouse.query(mark(parameters))) as ClickHouse["query"];
   client.exec = ((parameters: never) => clickhouse.exec(mark(parameters))) as unknown as ClickHouse["exec"];
-  return { ...store, clickhouse: client };
+  return { ...store, clickhouse: client, inBackground: true };
 }

@@ -15,6 +15,8 @@ export interface Store {
   readonly metrics: QueryMetrics;
   /** Of whoever asks; `statementBudget` when absent. */
   readonly budget?: StatementBudget;
+  /** True when nobody waits for the answer: as many rows are read as there are. */
+  readonly inBackground?: boolean;
 }
 
 export interface StatementBudget {

@@ -18,15 +18,25 @@ export interface FunnelPlan {
 /** One group is held twice while it is put into order: 20 bytes a row, and two groups at once. */
 export const groupRowsWanted = 4_000_000;
 /** More of them are asked of the store one after another. */
-export const groupsMax = 64;
+const groupsMax = 64;
+/** The same in the background: 4 billion rows. */
+const groupsOfJobMax = 1_024;
 /** Where people differ much, a group may be larger than wanted, up to this. */
 export const groupRowsMax = 16_000_000;
 
 const dayMs = 86_400_000;
 
-export function planFunnel(request: FunnelRequest, rows: number): FunnelPlan {
+export function groupsAllowed(inBackground: boolean | undefined): number {
+  return inBackground === true ? groupsOfJobMax : groupsMax;
+}
+
+export function planFunnel(
+  request: FunnelRequest,
+  rows: number,
+  groupsAtMost: number = groupsMax,
+): FunnelPlan {
   let groups = 1;
-  while (rows / groups > groupRowsWanted && groups < groupsMax) groups *= 2;
+  while (rows / groups > groupRowsWanted && groups < groupsAtMost) groups *= 2;
   return { table: funnelTable(request), groups, rowsExpected: Math.ceil(rows / groups) };
 }
 

@@ -9,7 +9,7 @@ import {
   compileEstimate,
   groupRowsMax,
   groupRowsWanted,
-  groupsMax,
+  groupsAllowed,
   planFunnel,
   type FunnelPlan,
 } from "./plan.ts";
@@ -59,8 +59,9 @@ export async function runKernel(
   );
   const { sample } = run.people;
   const rows = Math.ceil(Number(estimated[0]?.[0] ?? 0) * (sample === undefined ? 1 : rateOf(sample)));
-  if (rows > groupRowsWanted * groupsMax) throw tooManyRows(rows);
-  const suggested = planFunnel(request, rows);
+  const groupsAtMost = groupsAllowed(run.store.inBackground);
+  if (rows > groupRowsWanted * groupsAtMost) throw tooManyRows(rows, groupRowsWanted * groupsAtMost);
+  const suggested = planFunnel(request, rows, groupsAtMost);
   const plan = { ...suggested, groups: options.groups ?? suggested.groups };
   const outcomes: FunnelOutcome[] = [];
   let next = 0;
@@ -152,9 +153,9 @@ function rulesOf(request: FunnelRequest, list: FunnelRules["list"]): FunnelRules
   };
 }
 
-function tooManyRows(rows: number): MillraceError {
+function tooManyRows(rows: number, allowed: number): MillraceError {
   return new MillraceError("QUERY_TOO_EXPENSIVE", {
-    message: `The range holds ${rows} events of these steps, ${groupRowsWanted * groupsMax} are allowed; narrow it.`,
+    message: `The range holds ${rows} events of these steps, ${allowed} are allowed; narrow it, or ask for a job.`,
     details: [{ budget: "rows" }],
   });
 }
