@@ -275,7 +275,7 @@ it(
       await check("after some days were computed again");
       // As if those days had been written long ago: what they replaced goes.
       await clickhouse.command({
-        query: "ALTER TABLE partial_state UPDATE written_at = written_at - toIntervalHour(1) WHERE 1",
+        query: "ALTER TABLE partial_state UPDATE written_at = written_at - toIntervalHour(2) WHERE 1",
         clickhouse_settings: { mutations_sync: "1" },
       });
       removed += await removeReplaced({ clickhouse, clickhouseCluster: undefined }, signal, 1);

@@ -125,7 +125,7 @@ it("removes what nobody wants any more", { timeout: 60_000 }, async () => {
   };
   const signal = AbortSignal.timeout(30_000);
   expect(await removeUnused(stores, signal)).toBe(0);
-  await bed.postgres.query("UPDATE selectors SET unused_since = now() - interval '1 hour'");
+  await bed.postgres.query("UPDATE selectors SET unused_since = now() - interval '2 hours'");
   expect(await removeUnused(stores, signal)).toBe(3);
   for (const table of ["partial_hour", "partial_day", "partial_state"]) {
     expect(await count(`SELECT count() FROM ${table}`), table).toBe(0);

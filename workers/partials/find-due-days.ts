@@ -91,14 +91,20 @@ export async function findDueDays(
   };
 }
 
-/** The first of `due`, as many as one statement should read. */
+/** Names of events in one statement: the store takes 128 KiB in one parameter. */
+const nameBytesMax = 60_000;
+
+/** The first of `due`, as many as one statement should read; one at least. */
 export function takeDays(due: readonly DueDay[], rowsMax: number, daysAtOnceMax: number): DueDay[] {
   const taken: DueDay[] = [];
   let rows = 0;
+  let nameBytes = 0;
   for (const day of due) {
-    if (taken.length > 0 && (rows + day.rows > rowsMax || taken.length >= daysAtOnceMax)) break;
-    taken.push(day);
     rows += day.rows;
+    nameBytes += Buffer.byteLength(JSON.stringify(day.event)) + 1;
+    const full = rows > rowsMax || taken.length >= daysAtOnceMax || nameBytes > nameBytesMax;
+    if (taken.length > 0 && full) break;
+    taken.push(day);
   }
   return taken;
 }

@@ -8,7 +8,7 @@ import { unusedSecondsMin, type SelectorLedger } from "./selector-ledger.ts";
 const selectorsPerRoundMax = 50;
 /** Days of a selector: fewer are not worth rewriting parts for, more wait for the next round. */
 const staleDaysMin = 100;
-const staleDaysMax = 1_000;
+const staleDaysMax = 400;
 
 interface Stores {
   readonly clickhouse: ClickHouse;
@@ -95,6 +95,8 @@ async function remove(
     await clickhouse.command({
       query,
       query_params: parameters,
+      // Long lists of values do not fit into an address.
+      use_multipart_params_auto: true,
       clickhouse_settings: { mutations_sync: "1" },
       abort_signal: signal,
     });

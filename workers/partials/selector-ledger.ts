@@ -18,8 +18,8 @@ const retrySecondsMin = 5;
 const retrySecondsMax = 300;
 const errorLengthMax = 500;
 
-/** Nobody can be reading what an unused selector kept after this: no query takes as long. */
-export const unusedSecondsMin = 600;
+/** Nobody can be reading what was replaced, or is not wanted, so long after: a background job may take an hour. */
+export const unusedSecondsMin = 4_000;
 
 export interface SelectorClaim {
   readonly selectorId: number;
