@@ -13,7 +13,7 @@ import { readChangedPersons, readStoredVersion, type ChangedPersons } from "./ch
 import { combine, type Combined, type CombinePart, type CombineTask } from "./combine.ts";
 import { readRollupCounts, type DayCounts } from "./data-versions.ts";
 import { defineFunnel } from "./definition.ts";
-import { readAttemptsOfDays, readKeptDays } from "./kept-days.ts";
+import { DayGone, readAttemptsOfDays, readKeptDays } from "./kept-days.ts";
 import { Memory } from "./memory.ts";
 import { planDays, type DaysPlan, type Stretch } from "./plan-days.ts";
 import { readAttempts } from "./read-attempts.ts";
@@ -76,9 +76,13 @@ export async function answerFromKept(
     .filter((each): each is { definitionId: number; plan: DaysPlan } => each.plan !== undefined)
     .sort((left, right) => right.plan.days.length - left.plan.days.length);
   const [best] = plans;
-  return best === undefined
-    ? undefined
-    : await answerPlan(request, run, sources, { ...best, counts, personsVersion });
+  if (best === undefined) return undefined;
+  try {
+    return await answerPlan(request, run, sources, { ...best, counts, personsVersion });
+  } catch (error) {
+    if (error instanceof DayGone) return undefined;
+    throw error;
+  }
 }
 
 async function answerPlan(

@@ -15,6 +15,9 @@ export interface KeptDay {
   readonly personsVersion: number;
 }
 
+/** A day was made again, and the row that was to be read is merged away: rows of events answer this time. */
+export class DayGone extends Error {}
+
 /** Those that begin in [fromMs, endMs), in their order. */
 export async function readKeptDays(
   run: QueryRun,
@@ -107,7 +110,7 @@ async function readDays(
       gapsMs: reader.numbers(),
     });
   }
-  if (read.size !== days.length) throw new Error("funnel days: a kept day went away while it was read");
+  if (read.size !== days.length) throw new DayGone();
   run.rowsRead += read.size;
   return read;
 }

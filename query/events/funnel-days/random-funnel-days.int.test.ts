@@ -25,7 +25,9 @@ import { readFunnelRequest } from "../funnel/request.ts";
 import { answerFromKept } from "./answer.ts";
 import { readStoredVersion } from "./changed-persons.ts";
 import { defineFunnel, type FunnelDefinition } from "./definition.ts";
+import { DayGone, readAttemptsOfDays } from "./kept-days.ts";
 import { closedDays, endedDays, makeDays } from "./make-days.ts";
+import { Memory } from "./memory.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const worlds = Number(process.env["MILLRACE_TEST_CASES"] ?? 4);
@@ -206,4 +208,10 @@ it(`kept days change no answer, whatever comes late (seed ${seed})`, { timeout: 
   // Otherwise nothing was compared.
   expect(answered.fromDays, JSON.stringify(answered)).toBeGreaterThan(answered.asked / 8);
   console.info(`${answered.fromDays} of ${answered.asked} answers came from kept days`);
+});
+
+it("a day that was merged away while it was read is noticed", async () => {
+  const run = runIn(createRandomWorld(seed));
+  const day = { startMs: 0, endMs: 1, generation: 2 ** 40, events: 0, personsVersion: 0 };
+  await expect(readAttemptsOfDays(run, new Memory(), 1, 2, [day])).rejects.toThrow(DayGone);
 });
