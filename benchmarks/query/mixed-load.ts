@@ -1,5 +1,6 @@
 // Many people who look at things at once while events are taken in: each client asks its next question when it has
-// its answer, without a pause, in a mix like that of dashboards. Ranges end today, so no answer is final.
+// its answer, without a pause, in a mix like that of dashboards. Ranges are the last 7, 30 and 90 days, today included, so
+// what is taken in changes the answers all the time.
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { batchEvents } from "../harness/batch-load.ts";
@@ -40,8 +41,8 @@ const shares: Readonly<Record<string, number>> = {
   "stickiness, lifecycle": 6,
   "funnel in order": 6,
 };
-/** Ranges that each question is asked about. */
-const shifts = 10;
+/** Days up to now that each question is asked about; retention has its own weeks. */
+const rangesDays = [7, 30, 90] as const;
 const loadConnections = 8;
 const settleMs = 2_000;
 
@@ -56,7 +57,7 @@ export async function measureMixed(
   data: DataSet,
   options: MixedOptions,
 ): Promise<MixedResult> {
-  const questions = buildQuestions(data);
+  const nextQuestion = buildMix(data);
   const port = Number(new URL(access.url).port);
   const load = startBatchLoad({
     port,
@@ -73,7 +74,7 @@ export async function measureMixed(
   const agent = new Agent({ keepAlive: true, maxSockets: options.clients });
   const client = async (): Promise<void> => {
     while (performance.now() < endAtMs) {
-      const question = questions[Math.floor(Math.random() * questions.length)] as Asked;
+      const question = nextQuestion();
       const startedMs = performance.now();
       const status = await post(access, agent, question);
       if (status === 200) {
@@ -110,22 +111,30 @@ export async function measureMixed(
   };
 }
 
-/** One entry for each hundredth of the mix and each range: a client picks any of them. */
-function buildQuestions(data: DataSet): Asked[] {
+/** What the clients ask: a kind by its share, then any of its questions over any range. */
+function buildMix(data: DataSet): () => Asked {
   const cases = [...trendsCases(data), ...peopleCases(data), ...funnelCases(data)].filter(
     ({ needsRows, cohort }) => (data.hasRows || needsRows !== true) && cohort === undefined,
   );
-  const endOfToday = new Date((Math.floor(Date.now() / dayMs) + 1) * dayMs - 1).toISOString();
-  const lastInstant = new Date(data.endMs - 1).toISOString();
-  return Object.entries(shares).flatMap(([kind, share]) => {
-    const ofKind = cases.filter((each) => each.kind === kind);
-    if (ofKind.length === 0) return [];
-    return Array.from({ length: share * shifts }, (_, index): Asked => {
-      const question = ofKind[index % ofKind.length] as QueryCase;
-      const body = JSON.stringify(question.body(index % shifts)).replaceAll(lastInstant, endOfToday);
-      return { kind, path: question.path, body };
-    });
+  const kinds = Object.entries(shares).flatMap(([kind, share]) => {
+    const questions = cases
+      .filter((each) => each.kind === kind)
+      .flatMap((each) => rangesDays.map((days) => ({ kind, path: each.path, body: bodyOf(each, days) })));
+    return questions.length === 0 ? [] : Array.from({ length: share }, () => questions);
   });
+  return () => pick(pick(kinds));
+}
+
+function pick<T>(from: readonly T[]): T {
+  return from[Math.floor(Math.random() * from.length)] as T;
+}
+
+function bodyOf(question: QueryCase, days: number): string {
+  const body = question.body(0);
+  if (question.kind === "retention") return JSON.stringify(body);
+  const endMs = (Math.floor(Date.now() / dayMs) + 1) * dayMs;
+  const [from, to] = [endMs - days * dayMs, endMs - 1].map((epochMs) => new Date(epochMs).toISOString());
+  return JSON.stringify({ ...body, from, to });
 }
 
 function post(access: Access, agent: Agent, asked: Asked): Promise<number> {
