@@ -66,6 +66,14 @@ describe("receipts", () => {
     expect((await errorOf(receipt(`${projectId}-e7`, projectId + 1))).code).toBe("EVENT_NOT_FOUND");
   });
 
+  it("says stored once the whole batch is, in every table that queries read", async () => {
+    await tier.postgres.query("UPDATE log_partitions SET intent_from = 0, intent_to = 4 WHERE partition = 0");
+    expect(await receipt(`${projectId}-e7`)).toMatchObject({ status: "pending", stored_at: null });
+    await tier.postgres.query("UPDATE log_partitions SET intent_from = 1, intent_to = 4");
+    expect(await receipt(`${projectId}-e7`)).toMatchObject({ status: "stored" });
+    await tier.postgres.query("UPDATE log_partitions SET intent_from = NULL, intent_to = NULL");
+  });
+
   it("finds what is still in the log, and the watermark stays before it", async () => {
     const event = (eventId: string): LogEvent => ({
       project_id: projectId,

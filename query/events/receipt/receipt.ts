@@ -1,4 +1,5 @@
-// svc.query.receipt: what became of one event: stored, quarantined, a repeat, or still on its way.
+// svc.query.receipt: what became of one event: stored (and found by every query from now on), quarantined, a repeat,
+// or still on its way.
 import { ReceiptQuery, type Receipt } from "#schemas/query/receipt.ts";
 import { compileCheck } from "#schemas/query/check.ts";
 import { MillraceError } from "#schemas/errors.ts";
@@ -25,10 +26,14 @@ export async function receipt(context: QueryContext, payload: Uint8Array, call: 
 }
 
 async function findSettled(context: QueryContext, call: Call, eventId: string): Promise<Receipt | undefined> {
-  const [stored, outcomes] = await Promise.all([
+  const [row, outcomes] = await Promise.all([
     storedRow(context, call, eventId),
     outcomeRows(context, call, eventId),
   ]);
+  if (row !== undefined && (await isBeingWritten(context, row))) {
+    return { event_id: eventId, status: "pending", ...row.said, stored_at: null, duplicates: 0 };
+  }
+  const stored = row?.said;
   const duplicates = outcomes.find((row) => row.outcome === "duplicate");
   const quarantined = outcomes.find((row) => row.outcome === "quarantined");
   const repeats = duplicates?.count ?? 0;
@@ -47,21 +52,44 @@ async function findSettled(context: QueryContext, call: Call, eventId: string): 
   };
 }
 
-async function storedRow(
-  context: QueryContext,
-  call: Call,
-  eventId: string,
-): Promise<Pick<Receipt, "event" | "timestamp" | "received_at" | "stored_at"> | undefined> {
+interface StoredRow {
+  readonly said: Pick<Receipt, "event" | "timestamp" | "received_at" | "stored_at">;
+  readonly partition: number;
+  readonly sequence: number;
+}
+
+/**
+ * True when the row's batch has not ended: the table of events has it first, those that queries read get it within the
+ * same insert, but later. Who is told `stored` finds the event in every answer.
+ */
+async function isBeingWritten(context: QueryContext, row: StoredRow): Promise<boolean> {
+  try {
+    const { rows } = await context.postgres.query(
+      "SELECT FROM log_partitions WHERE partition = $1 AND $2::bigint BETWEEN intent_from AND intent_to",
+      [row.partition, row.sequence],
+    );
+    return rows.length > 0;
+  } catch (error) {
+    throw new MillraceError("STORE_UNAVAILABLE", { retryAfterSeconds: 1, cause: error });
+  }
+}
+
+async function storedRow(context: QueryContext, call: Call, eventId: string): Promise<StoredRow | undefined> {
   const parameters = new Parameters();
   const sql = [
-    "SELECT event, toUnixTimestamp64Milli(timestamp), toUnixTimestamp64Milli(received_at), toUnixTimestamp64Milli(stored_at)",
+    "SELECT event, toUnixTimestamp64Milli(timestamp), toUnixTimestamp64Milli(received_at), toUnixTimestamp64Milli(stored_at), log_partition, log_sequence",
     fromTable("events", [`event_id = ${parameters.bind("String", eventId)}`]),
     "LIMIT 1",
   ].join("\n");
   const { rows } = await runStatement(context.store, { sql, parameters: parameters.values }, optionsOf(call));
-  const row = rows[0] as [string, number, number, number] | undefined;
+  const row = rows[0] as [string, number, number, number, number, number] | undefined;
   if (row === undefined) return undefined;
-  return { event: row[0], timestamp: iso(row[1]), received_at: iso(row[2]), stored_at: iso(row[3]) };
+  const [event, timestampMs, receivedMs, storedMs, partition, sequence] = row;
+  return {
+    said: { event, timestamp: iso(timestampMs), received_at: iso(receivedMs), stored_at: iso(storedMs) },
+    partition,
+    sequence,
+  };
 }
 
 interface OutcomeRow {
