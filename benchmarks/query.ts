@@ -116,7 +116,7 @@ async function report(
   mixed: MixedResult | undefined,
 ): Promise<void> {
   const table = [
-    ...(cases.length > 0 ? [describeCases(cases, options.cold)] : []),
+    ...(cases.length > 0 ? [describeCases(cases, { events: data.events, isCold: options.cold })] : []),
     ...(mixed === undefined ? [] : [describeMixed(mixed)]),
   ].join("\n\n");
   const differing = cases.filter(({ plain }) => plain?.difference !== undefined).length;

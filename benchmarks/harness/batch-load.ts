@@ -131,7 +131,9 @@ async function run(options: BatchLoadOptions): Promise<void> {
     let sent = 0;
     pacer = setInterval(() => {
       const due = ((performance.now() - startedAtMs) / 1_000) * options.requestsPerSecond;
-      for (let send = idle.pop(); send !== undefined && sent < due; send = idle.pop()) {
+      while (sent < due) {
+        const send = idle.pop();
+        if (send === undefined) break;
         sent += 1;
         send();
       }

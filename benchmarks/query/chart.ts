@@ -38,7 +38,7 @@ function slowestOfKinds(cases: readonly CaseResult[]): Map<string, number> {
   return slowest;
 }
 
-const size = { width: 860, height: 520, left: 70, right: 230, top: 50, bottom: 50 };
+const size = { width: 860, height: 520, left: 90, right: 230, top: 50, bottom: 50 };
 const colours = [
   "#0b6e99",
   "#d9730d",

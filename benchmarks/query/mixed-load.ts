@@ -28,6 +28,7 @@ export interface MixedResult extends MixedOptions {
   /** Answers that were no answers, by HTTP status. */
   readonly failures: Readonly<Record<string, number>>;
   readonly acknowledgedPerSecond: number;
+  readonly eventsRefused: number;
   readonly freshness: Freshness;
 }
 
@@ -93,7 +94,7 @@ export async function measureMixed(
   ]);
   await load.done;
   agent.destroy();
-  const { acknowledged, elapsedMs } = load.progress();
+  const { acknowledged, refused, elapsedMs } = load.progress();
   const all = timesOf([...tookMs.values()].flat());
   return {
     ...options,
@@ -107,6 +108,7 @@ export async function measureMixed(
     ),
     failures,
     acknowledgedPerSecond: Math.round(acknowledged / (elapsedMs / 1000)),
+    eventsRefused: refused,
     freshness,
   };
 }
