@@ -121,7 +121,7 @@ async function report(
   ].join("\n\n");
   const differing = cases.filter(({ plain }) => plain?.difference !== undefined).length;
   if (values.write) {
-    const name = `queries-${sizeName(data)}`;
+    const name = `query-${sizeName(data)}`;
     await writeResult({
       name,
       options: { ...options, ...loadOptions },

@@ -16,7 +16,7 @@ interface Written {
 
 /** The newest run of each size. */
 export async function writeChart(): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /^queries-\d+[mb]-.*\.json$/.test(name));
+  const names = (await readdir(folder)).filter((name) => /^query-\d+[mb]-.*\.json$/.test(name));
   const newest = new Map<number, Written>();
   for (const name of names.sort()) {
     const run = JSON.parse(await readFile(new URL(name, folder), "utf8")) as Written;
@@ -28,7 +28,7 @@ export async function writeChart(): Promise<void> {
       lines.set(kind, [...(lines.get(kind) ?? []), { events, ms }]);
     }
   }
-  await writeFile(new URL("queries-by-size.svg", folder), drawChart(lines));
+  await writeFile(new URL("query-by-size.svg", folder), drawChart(lines));
 }
 
 /** The p50 of the slowest question of each kind. */
