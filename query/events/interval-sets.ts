@@ -134,9 +134,11 @@ function rangeSetsSql(sets: IntervalSets, plan: RangePlan, history: boolean, con
   }
   return plan.slices.map((slice) => {
     const key = history ? before : sliceBucketSql(slice, buckets, context);
-    const set = isKept(slice.table) ? "groupBitmapMergeState(users)" : "groupBitmapState(user_number)";
     const rows = fromSlice(slice, plan.kept, selector, context);
-    return `SELECT ${key} AS interval_key, ${set} AS slice_persons\n${rows}\nGROUP BY interval_key`;
+    // What is kept is sets already, to be joined once.
+    return isKept(slice.table)
+      ? `SELECT ${key} AS interval_key, users AS slice_persons\n${rows}`
+      : `SELECT ${key} AS interval_key, groupBitmapState(user_number) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   });
 }
 

@@ -83,29 +83,32 @@ function partsSql(
   return plan.slices
     .map((slice) => {
       const { columns, keys } = keysOf(slice);
-      const states = isKept(slice.table) ? keptStates[series.math] : rowStates(series.math, series.property);
+      const { event, ofEvents, math, property } = series;
+      const kept = isKept(slice.table);
+      const states = kept ? keptStates[math] : rowStates(math, property);
       return [
         `SELECT ${[...columns, ...states].join(", ")}`,
-        fromSlice(slice, plan.kept, { event: series.event, filters: series.ofEvents }, context),
-        `GROUP BY ${keys.join(", ")}`,
+        fromSlice(slice, plan.kept, { event, filters: ofEvents }, context),
+        // What is kept is states already, to be merged once.
+        ...(kept ? [] : [`GROUP BY ${keys.join(", ")}`]),
       ].join("\n");
     })
     .join("\nUNION ALL\n");
 }
 
-const counted = "sum(events) AS slice_events";
-const people = "groupBitmapMergeState(users) AS slice_users";
-const added = "sumKahanMergeState(number_sum) AS slice_sum";
+const counted = "events AS slice_events";
+const people = "users AS slice_users";
+const added = "number_sum AS slice_sum";
 
-/** Aggregates over what is kept that the maths are made of. */
+/** What the maths are made of, in a row of what is kept. */
 const keptStates: Readonly<Record<KeptSeries["math"], readonly string[]>> = {
   total: [counted],
   unique_users: [people],
   per_user: [counted, people],
   sum: [added],
-  avg: [added, "sum(numbers) AS slice_numbers"],
-  min: ["min(number_min) AS slice_least"],
-  max: ["max(number_max) AS slice_most"],
+  avg: [added, "numbers AS slice_numbers"],
+  min: ["number_min AS slice_least"],
+  max: ["number_max AS slice_most"],
 };
 
 /** The same over rows. */
