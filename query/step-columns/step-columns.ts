@@ -6,7 +6,7 @@ import { MillraceError } from "#schemas/errors.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
 import type { QueryMetrics } from "../metrics.ts";
 import { Parameters } from "../sql/parameters.ts";
-import { fromTable } from "../sql/scope.ts";
+import { fromTable, rollupTable } from "../sql/scope.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import { retryWhileAway, settingsOf } from "../store/run-statement.ts";
 import type { TaskPool } from "../task-pool.ts";
@@ -24,7 +24,7 @@ export function partOf(user: number): number {
   return Math.floor((user % buckets) / bucketsOfPart);
 }
 
-/** The rows of one event. */
+/** The rows of one event, or of all. */
 export interface Column {
   /** Of days that have ended for long, by part of the users. */
   readonly parts: readonly StepList[];
@@ -48,7 +48,8 @@ interface Held {
 }
 
 interface Wanted {
-  readonly event: string;
+  /** Null: of any name. */
+  readonly event: string | null;
   readonly key: string;
   readonly parts: number;
   readonly fromMs: number;
@@ -107,7 +108,7 @@ export class StepColumns {
   async read(
     run: QueryRun,
     pool: TaskPool,
-    range: { readonly events: readonly string[]; readonly fromMs: number; readonly endMs: number },
+    range: { readonly events: readonly (string | null)[]; readonly fromMs: number; readonly endMs: number },
     { residentOnly = false }: { residentOnly?: boolean } = {},
   ): Promise<Columns | undefined> {
     const todayMs = Math.floor(Date.now() / dayMs) * dayMs;
@@ -144,8 +145,8 @@ export class StepColumns {
   }
 
   /** What is held already is kept whole: a column covers the days of all questions about it. */
-  #plan(run: QueryRun, event: string, kind: "base" | "tail", fromMs: number, endMs: number): Plan {
-    const key = `${run.projectId} ${kind} ${event}`;
+  #plan(run: QueryRun, event: string | null, kind: "base" | "tail", fromMs: number, endMs: number): Plan {
+    const key = `${run.projectId} ${kind} ${JSON.stringify(event)}`;
     const parts = kind === "base" ? columnParts : 1;
     const found = this.#held.get(key);
     if (endMs <= fromMs) return { event, key, parts, fromMs, days: 0, held: undefined };
@@ -159,10 +160,10 @@ export class StepColumns {
   /** Rows of each event on each day; reads some rows of a rollup, not their sets. */
   async #countDays(
     run: QueryRun,
-    events: readonly string[],
+    events: readonly (string | null)[],
     plans: readonly Pick<Wanted, "fromMs" | "days">[],
-  ): Promise<Map<string, Map<number, number>>> {
-    const counts = new Map<string, Map<number, number>>();
+  ): Promise<Map<string | null, Map<number, number>>> {
+    const counts = new Map<string | null, Map<number, number>>();
     const covering = plans.filter(({ days }) => days > 0);
     if (covering.length === 0) return counts;
     const parameters = new Parameters();
@@ -170,18 +171,23 @@ export class StepColumns {
       fromMs: Math.min(...covering.map(({ fromMs }) => fromMs)),
       endMs: Math.min(Math.max(...covering.map((each) => each.fromMs + each.days * dayMs)), instantMsMax + 1),
     };
-    const conditions = [
-      rangeSql("rollup_day", days, parameters),
-      `event IN ${parameters.bind("Array(String)", events)}`,
+    const range = rangeSql("rollup_day", days, parameters);
+    const names = events.filter((event) => event !== null);
+    const columns = "toUnixTimestamp64Second(day), sum(events)";
+    const ofNames = [range, `event IN ${parameters.bind("Array(String)", names)}`];
+    const selects = [
+      `SELECT toNullable(event) AS name, ${columns} ${fromTable("rollup_day", ofNames)} GROUP BY event, day`,
+      ...(events.includes(null)
+        ? [
+            `SELECT NULL AS name, ${columns} ${fromTable(rollupTable("rollup_day", null), [range])} GROUP BY day`,
+          ]
+        : []),
     ];
     const rows = await run.rows(
       { step: "how many events there are each day", sources: [] },
-      {
-        sql: `SELECT event, toUnixTimestamp64Second(day), sum(events) ${fromTable("rollup_day", conditions)} GROUP BY event, day`,
-        parameters: parameters.values,
-      },
+      { sql: selects.join("\nUNION ALL\n"), parameters: parameters.values },
     );
-    for (const [event, second, count] of rows as [string, number, number][]) {
+    for (const [event, second, count] of rows as [string | null, number, number][]) {
       const ofEvent = counts.get(event) ?? new Map<number, number>();
       counts.set(event, ofEvent);
       ofEvent.set(second * 1000, count);
@@ -221,7 +227,7 @@ export class StepColumns {
         const reads = stretches.map((stretch) => {
           const parameters = new Parameters();
           const conditions = [
-            `event = ${parameters.bind("String", event)}`,
+            ...(event === null ? [] : [`event = ${parameters.bind("String", event)}`]),
             ...(parts === 1
               ? []
               : [`bucket BETWEEN ${part * bucketsOfPart} AND ${(part + 1) * bucketsOfPart - 1}`]),
@@ -248,7 +254,11 @@ export class StepColumns {
           throw new MillraceError(answer.failed.code, { message: answer.failed.message });
         });
         for (const { statement } of reads) {
-          run.record({ step: `rows of ${event}, part ${part + 1}`, sources: ["steps"] }, statement, 0);
+          run.record(
+            { step: `rows of ${event ?? "all events"}, part ${part + 1}`, sources: ["steps"] },
+            statement,
+            0,
+          );
         }
         return steps;
       }),

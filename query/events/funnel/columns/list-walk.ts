@@ -20,22 +20,29 @@ export class ListWalk {
   readonly #rules: FunnelRules;
   readonly #lists: readonly InstantList[];
   readonly #exclusions: readonly InstantList[];
+  readonly #all: InstantList;
   readonly #marks: TrendMarks | undefined;
   readonly #places: Int32Array;
+  #placeInAll = 0;
   readonly #exclusionPlaces: Int32Array;
   readonly #current: Float64Array;
 
-  /** `lists`: of the steps; `exclusions`: of theirs. Their contents change from person to person. */
+  /**
+   * `lists`: of the steps; `exclusions`: of theirs; `all`: of all events of any name, for strict funnels. Their
+   * contents change from person to person.
+   */
   constructor(
     rules: FunnelRules,
     lists: readonly InstantList[],
     exclusions: readonly InstantList[],
+    all: InstantList | undefined,
     marks: TrendMarks | undefined,
   ) {
     this.#rules = rules;
     this.#steps = rules.steps;
     this.#lists = lists;
     this.#exclusions = exclusions;
+    this.#all = all ?? { times: new Float64Array(0), from: 0, end: 0 };
     this.#marks = marks;
     this.#places = new Int32Array(rules.steps);
     this.#exclusionPlaces = new Int32Array(exclusions.length);
@@ -52,7 +59,9 @@ export class ListWalk {
       this.#exclusionPlaces[index] = (this.#exclusions[index] as InstantList).from;
     }
     this.#marks?.begin();
+    this.#placeInAll = this.#all.from;
     if (this.#rules.order === "ordered") this.#walkOrdered();
+    else if (this.#rules.order === "strict") this.#walkStrict();
     else this.#walkUnordered();
   }
 
@@ -63,8 +72,7 @@ export class ListWalk {
     const current = this.#current;
     const places = this.#places;
     const { times: starts, from, end } = lists[0] as InstantList;
-    let possible = 1;
-    while (possible < steps && isFilled(lists[possible] as InstantList)) possible += 1;
+    const possible = this.#possibleInTurn();
     let before = -Infinity;
     for (let at = from; at < end; at += 1) {
       const startMs = starts[at] as number;
@@ -87,6 +95,62 @@ export class ListWalk {
       this.#consider(startMs, reached);
       if (this.#marks === undefined && this.reached === possible) return;
     }
+  }
+
+  /** Every step is the very next event; of several at one instant, one that works. */
+  #walkStrict(): void {
+    const { fromMs, endMs, windowMs } = this.#rules;
+    const all = this.#all;
+    const steps = this.#steps;
+    const current = this.#current;
+    const { times: starts, from, end } = this.#lists[0] as InstantList;
+    const possible = this.#possibleInTurn();
+    let before = -Infinity;
+    for (let at = from; at < end; at += 1) {
+      const startMs = starts[at] as number;
+      if (startMs < fromMs || startMs === before) continue;
+      if (startMs >= endMs) return;
+      before = startMs;
+      const lastMs = startMs + windowMs;
+      this.#placeInAll = placeOf(all, this.#placeInAll, startMs);
+      const following = endOf(all, this.#placeInAll, startMs);
+      // None of the other steps at the first instant, one, two, …: more is not always better, the next one decides.
+      for (let ways = this.#stepsAt(1, startMs); ways >= 0; ways -= 1) {
+        let reached = 1 + ways;
+        current.fill(startMs, 0, reached);
+        let place = following;
+        while (reached < steps && place < all.end) {
+          const timeMs = all.times[place] as number;
+          if (timeMs > lastMs) break;
+          const next = endOf(all, place, timeMs);
+          const count = this.#stepsAt(reached, timeMs);
+          current.fill(timeMs, reached, reached + count);
+          reached += count;
+          if (count < next - place) break;
+          place = next;
+        }
+        this.#consider(startMs, reached);
+      }
+      if (this.#marks === undefined && this.reached === possible) return;
+    }
+  }
+
+  /** How many steps from `step` on happened at the instant. */
+  #stepsAt(step: number, timeMs: number): number {
+    let next = step;
+    for (; next < this.#steps; next += 1) {
+      const list = this.#lists[next] as InstantList;
+      const place = placeOf(list, this.#places[next] as number, timeMs);
+      this.#places[next] = place;
+      if (place === list.end || list.times[place] !== timeMs) break;
+    }
+    return next - step;
+  }
+
+  #possibleInTurn(): number {
+    let possible = 1;
+    while (possible < this.#steps && isFilled(this.#lists[possible] as InstantList)) possible += 1;
+    return possible;
   }
 
   #walkUnordered(): void {
@@ -146,11 +210,11 @@ export class ListWalk {
     for (let index = 0; index < exclusions.length; index += 1) {
       const { fromStep, toStep } = exclusions[index] as { fromStep: number; toStep: number };
       if (reached <= fromStep) continue;
-      const { times, end } = this.#exclusions[index] as InstantList;
+      const list = this.#exclusions[index] as InstantList;
+      const { times, end } = list;
       const afterMs = this.#current[fromStep] as number;
-      // An attempt that begins later reaches no step earlier: the place never moves back.
-      let place = this.#exclusionPlaces[index] as number;
-      while (place < end && (times[place] as number) <= afterMs) place += 1;
+      // An attempt that begins later reaches no step earlier, unless it is strict.
+      const place = placeOf(list, this.#exclusionPlaces[index] as number, afterMs + 1);
       this.#exclusionPlaces[index] = place;
       if (place === end) continue;
       const timeMs = times[place] as number;
@@ -159,6 +223,21 @@ export class ListWalk {
     }
     return false;
   }
+}
+
+/** The first place with this instant or a later one; found from one that is near. Instants are whole numbers. */
+function placeOf({ times, from, end }: InstantList, near: number, timeMs: number): number {
+  let place = near;
+  while (place < end && (times[place] as number) < timeMs) place += 1;
+  while (place > from && (times[place - 1] as number) >= timeMs) place -= 1;
+  return place;
+}
+
+/** The place behind all that share the instant. */
+function endOf({ times, end }: InstantList, place: number, timeMs: number): number {
+  let next = place;
+  while (next < end && times[next] === timeMs) next += 1;
+  return next;
 }
 
 function isFilled({ from, end }: InstantList): boolean {

@@ -1,5 +1,6 @@
 // A funnel over the columns that this process holds, instead of rows that are read for it: possible when each step and
-// exclusion is an event as it is, and no event is two of the steps. That is nearly every funnel.
+// exclusion is an event as it is, no event is two of the steps, and filters look at people. That is nearly every funnel.
+import { looksAtPeopleAlone, selectPersons } from "../../../people/select-persons.ts";
 import type { QueryRun } from "../../../store/query-run.ts";
 import { columnParts, type StepColumns } from "../../../step-columns/step-columns.ts";
 import type { TaskPool } from "../../../task-pool.ts";
@@ -17,13 +18,18 @@ export interface ColumnsOptions {
   readonly residentOnly?: boolean;
 }
 
+/** True when its columns hold the rows of its own events alone. */
 export function fitsColumns(request: FunnelRequest): boolean {
+  return request.order !== "strict" && isDecidable(request);
+}
+
+/** A strict funnel too: what comes between its steps is in the column of all events, which is large. */
+export function isDecidable(request: FunnelRequest): boolean {
   const selectors = [...request.steps, ...request.exclusions];
   const stepEvents = new Set(request.steps.map(({ event }) => event));
   return (
-    request.order !== "strict" &&
     request.breakdown === undefined &&
-    request.filters.length === 0 &&
+    looksAtPeopleAlone(request.filters) &&
     selectors.every(({ event, filters }) => event !== null && filters.length === 0) &&
     stepEvents.size === request.steps.length
   );
@@ -37,25 +43,31 @@ export async function runColumns(
   stepColumns: StepColumns,
   { rules, firstPerson = 0, residentOnly = false }: ColumnsOptions,
 ): Promise<FunnelOutcome[] | undefined> {
-  if (!fitsColumns(request) || run.people.sample !== undefined) return undefined;
+  if (!isDecidable(request) || run.people.sample !== undefined) return undefined;
   const selectors = [...request.steps, ...request.exclusions];
-  const events = [...new Set(selectors.map(({ event }) => event as string))];
-  const [read, joined] = await Promise.all([
+  // What comes between the steps of a strict funnel may be any event.
+  const names = [...selectors.map(({ event }) => event), ...(request.order === "strict" ? [null] : [])];
+  const events = [...new Set(names)];
+  const [read, joined, selected] = await Promise.all([
     stepColumns.read(run, pool, { events, ...rowsRange(request) }, { residentOnly }),
     run.people.merged ? readJoined(run) : undefined,
+    request.filters.length === 0 ? undefined : selectPersons(run, request.filters),
   ]);
   if (read === undefined) return undefined;
   const { columns } = read;
   run.useSource("steps_in_memory");
-  const columnOf = selectors.map(({ event }) => events.indexOf(event as string));
+  const columnOf = names.map((event) => events.indexOf(event));
   return Promise.all(
     Array.from(
       { length: columnParts },
       (_, part) =>
-        pool.run({ rules, columns, columnOf, part, firstUser: firstPerson, joined } satisfies ColumnsTask, {
-          filename: taskFile,
-          name: tallyColumns.name,
-        }) as Promise<FunnelOutcome>,
+        pool.run(
+          { rules, columns, columnOf, part, firstUser: firstPerson, joined, selected } satisfies ColumnsTask,
+          {
+            filename: taskFile,
+            name: tallyColumns.name,
+          },
+        ) as Promise<FunnelOutcome>,
     ),
   );
 }

@@ -2,6 +2,7 @@
 // are left out of the run over the columns and gathered one by one.
 import { lowerBound, noSteps, type StepList } from "../../../step-columns/step-list.ts";
 import { partOf, type Column } from "../../../step-columns/step-columns.ts";
+import type { SelectedPersons } from "../../../people/select-persons.ts";
 import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
 import { TrendMarks } from "../kernel/trend-marks.ts";
 import type { JoinedIds } from "./joined-ids.ts";
@@ -12,12 +13,14 @@ export interface ColumnsTask {
   readonly rules: FunnelRules;
   /** One for each event. */
   readonly columns: readonly Column[];
-  /** Column of each step, then of each exclusion. */
+  /** Column of each step, then of each exclusion; of a strict funnel then the one of all events. */
   readonly columnOf: readonly number[];
   readonly part: number;
   /** Users with this number or a higher one. */
   readonly firstUser: number;
   readonly joined: JoinedIds | undefined;
+  /** Absent: everybody. */
+  readonly selected: SelectedPersons | undefined;
 }
 
 const gatheredFirst = 64;
@@ -32,18 +35,20 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     rules,
     Array.from({ length: rules.steps }, (_, step) => listOf(step)),
     rules.exclusions.map((_, index) => listOf(rules.steps + index)),
+    rules.order === "strict" ? listOf(rules.steps + rules.exclusions.length) : undefined,
     marks,
   );
   const readers = task.columns.map(
     (column, index) => new ColumnReader(column, part, firstUser, lists[index] as InstantList),
   );
   // Who has no event that can begin an attempt is passed over.
-  const beginning = rules.order === "ordered" ? 1 : rules.steps;
+  const beginning = rules.order === "unordered" ? rules.steps : 1;
   const starters = [...new Set(columnOf.slice(0, beginning))].map((index) => readers[index] as ColumnReader);
   const persons = starters.reduce((sum, { usersMax }) => sum + usersMax, joined?.persons.length ?? 0);
   const outcomes = new Outcomes(rules, persons);
   const skipped = joined?.users ?? new Uint32Array(0);
   let skip = lowerBound(skipped, firstUser);
+  const selection = new Selection(task.selected, firstUser);
   for (;;) {
     let user = nobody;
     for (let index = 0; index < starters.length; index += 1) {
@@ -51,9 +56,12 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
       if (next < user) user = next;
     }
     if (user === nobody) break;
-    for (let index = 0; index < readers.length; index += 1) (readers[index] as ColumnReader).take(user);
     while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
-    if (skipped[skip] === user) continue;
+    if (skipped[skip] === user || !selection.hasNext(user)) {
+      for (let index = 0; index < starters.length; index += 1) (starters[index] as ColumnReader).pass(user);
+      continue;
+    }
+    for (let index = 0; index < readers.length; index += 1) (readers[index] as ColumnReader).take(user);
     walk.walk();
     if (walk.reached > 0) outcomes.add(user, walk);
   }
@@ -61,13 +69,39 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
   for (let index = 0; index < (joined?.persons.length ?? 0); index += 1) {
     const { persons: joinedPersons, starts, members } = joined as JoinedIds;
     const person = joinedPersons[index] as number;
-    if (person < firstUser || partOf(person) !== part) continue;
+    if (person < firstUser || partOf(person) !== part || !selection.has(person)) continue;
     const ids = members.subarray(starts[index], starts[index + 1]);
     task.columns.forEach((column, at) => gather(column, ids, lists[at] as InstantList));
     walk.walk();
     if (walk.reached > 0) outcomes.add(person, walk);
   }
   return outcomes.finish(marks);
+}
+
+/** Who the filters let through. */
+class Selection {
+  readonly #persons: Uint32Array;
+  readonly #complement: boolean;
+  #place: number;
+
+  constructor(selected: SelectedPersons | undefined, firstPerson: number) {
+    this.#persons = selected?.persons ?? new Uint32Array(0);
+    this.#complement = selected?.complement ?? true;
+    this.#place = lowerBound(this.#persons, firstPerson);
+  }
+
+  /** Persons are asked for in order. */
+  hasNext(person: number): boolean {
+    const persons = this.#persons;
+    let place = this.#place;
+    while (place < persons.length && (persons[place] as number) < person) place += 1;
+    this.#place = place;
+    return (persons[place] === person) !== this.#complement;
+  }
+
+  has(person: number): boolean {
+    return (this.#persons[lowerBound(this.#persons, person)] === person) !== this.#complement;
+  }
 }
 
 /** Goes through the users of one part of a column, in order, and hands out the instants of one after the other. */
@@ -101,7 +135,7 @@ class ColumnReader {
   take(user: number): void {
     const base = this.#base;
     const list = this.#list;
-    while (this.user < user) this.#pass();
+    this.pass(user - 1);
     if (this.user !== user) {
       list.end = list.from;
       return;
@@ -119,10 +153,13 @@ class ColumnReader {
     this.user = this.#find();
   }
 
-  #pass(): void {
-    if (this.#base.users[this.#place] === this.user) this.#place += 1;
-    if (this.#tail.users[this.#tailPlace] === this.user) this.#tailPlace += 1;
-    this.user = this.#find();
+  /** Leaves out the user and all before. */
+  pass(user: number): void {
+    while (this.user <= user) {
+      if (this.#base.users[this.#place] === this.user) this.#place += 1;
+      if (this.#tail.users[this.#tailPlace] === this.user) this.#tailPlace += 1;
+      this.user = this.#find();
+    }
   }
 
   #find(): number {
