@@ -38,6 +38,8 @@ const clickhouseConnectionsMax = 32;
 const versionConnectionsMax = 8;
 /** Queries that run at once: those that are over soon, those that keep all cores busy, those that nobody waits for. */
 const places = { light: 16, heavy: 2, background: 1 } as const;
+/** How old an answer may be while queries wait for their turn. */
+const busyStaleMsMax = 3_000;
 /** More wait for one to end. */
 const exportsAtOnceMax = 8;
 const postgresConnectionsMax = 8;
@@ -111,7 +113,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       postgres,
       kept,
       shared,
-      staleMsMax: config.queryStaleMsMax,
+      // More is asked than can be answered: what was true a moment ago now is better than the truth in a while.
+      staleMsMax: () =>
+        gate.waiting > 0 ? Math.max(busyStaleMsMax, config.queryStaleMsMax) : config.queryStaleMsMax,
       metrics: createCacheMetrics(registry, () => kept.bytes),
       log,
     });

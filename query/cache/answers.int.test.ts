@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { TrendsAnswer } from "#schemas/query/trends.ts";
 import { storeTime } from "../testing/test-database.ts";
-import { base, row, startTestTier, type TestTier } from "../testing/test-tier.ts";
+import { base, projectId, row, startTestTier, type TestTier } from "../testing/test-tier.ts";
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -244,4 +244,67 @@ it("shares answers with processes that start later", async () => {
   } finally {
     await second.stop();
   }
+});
+
+describe("where answers may be older", () => {
+  const staleMs = 1_500;
+  let lenient: TestTier;
+
+  beforeAll(async () => {
+    lenient = await startTestTier(inject("servers").postgresUrl, {
+      MILLRACE_QUERY_STALE_MS_MAX: String(staleMs),
+    });
+  });
+  afterAll(() => lenient.stop());
+
+  const ask = (body: object): Promise<TrendsAnswer> => lenient.call("trends", body) as Promise<TrendsAnswer>;
+  const store = async (atMs: number): Promise<void> => {
+    eventIds += 1;
+    await lenient.database.insertEvents([
+      { ...row(0), timestamp: storeTime(atMs), event_id: `added-${eventIds}` },
+    ]);
+  };
+
+  it("one is used for that long, says of when it is, and is then made again", async () => {
+    const query = question();
+    const first = await ask(query);
+    await store(base + dayMs + minuteMs);
+    const young = await ask(query);
+    expect([young.meta.cache, total(young), young.meta.as_of]).toEqual([
+      "hit",
+      total(first),
+      first.meta.as_of,
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, staleMs + 200));
+    const after = await ask(query);
+    expect(total(after)).toBe((total(first) as number) + 1);
+    expect(Date.parse(after.meta.as_of ?? "")).toBeGreaterThan(Date.parse(first.meta.as_of ?? ""));
+  });
+
+  it("also while batches are written, when nothing is kept for longer", async () => {
+    await lenient.postgres.query(
+      "UPDATE log_partitions SET intent_from = 1, intent_to = 2, intent_token = 'open' WHERE partition = 0",
+    );
+    try {
+      const query = question();
+      expect((await ask(query)).meta.cache).toBe("miss");
+      expect((await ask(query)).meta.cache).toBe("hit");
+      await new Promise((resolve) => setTimeout(resolve, staleMs + 200));
+      expect((await ask(query)).meta.cache).toBe("miss");
+    } finally {
+      await lenient.postgres.query(
+        "UPDATE log_partitions SET intent_from = NULL, intent_to = NULL, intent_token = NULL",
+      );
+    }
+  });
+
+  it("none is used across a join of ids", async () => {
+    const query = question({ series: [{ event: "order", math: "unique_users", label: "joined meanwhile" }] });
+    expect((await ask(query)).meta.cache).toBe("miss");
+    await lenient.postgres.query(
+      "INSERT INTO user_persons (project_id, user_number, person_number) VALUES ($1, 1, 0)",
+      [projectId],
+    );
+    expect((await ask(query)).meta.cache).toBe("miss");
+  });
 });

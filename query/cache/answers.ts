@@ -1,11 +1,12 @@
 // Answers that were given before, for as long as they are true: a kept answer is used when the version of its data is
 // what it was. Versions are read after the question arrived, so whoever knows that an event is stored, ids are joined
-// or a cohort was refreshed gets an answer with it (record 0020).
+// or a cohort was refreshed gets an answer with it. Only while more is asked than can be answered, an answer may be a
+// little older, and says so by its `as_of` (record 0020).
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { People } from "../people/people.ts";
 import type { Store } from "../store/run-statement.ts";
-import { nextEventMs, readDataVersion, type DataVersion } from "./data-version.ts";
+import { nextEventMs, plainPeopleVersion, readDataVersion, type DataVersion } from "./data-version.ts";
 import { Flights, orLeave } from "./flights.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { CacheMetrics } from "./metrics.ts";
@@ -18,7 +19,7 @@ import type { SharedAnswers } from "./shared-answers.ts";
 /** Longest time that an answer is kept, true or not: raw events may expire meanwhile. */
 const keepMs = 3_600_000;
 /** Changes when answers are written in another way. */
-const format = 1;
+const format = 2;
 /** What several wait for goes on when one of them leaves. */
 const nobodyLeaves = new AbortController().signal;
 
@@ -45,10 +46,17 @@ export interface Found<T> {
 interface Entry<T> {
   readonly format: number;
   readonly version: DataVersion;
+  /** False: a batch was being written, so the answer may lack what its version counts. Everything up to `asOf` is in it. */
+  readonly settled: boolean;
   /** A question that ends now is another one from this instant on; null: never. */
   readonly untilMs: number | null;
   readonly asOf: string | null;
   readonly value: T;
+}
+
+/** Beyond that many rows the answer comes from a sample. */
+function withState(people: string, { epoch, limits }: ProjectState): string {
+  return `${people} ${epoch} ${limits.rows_exact_max}`;
 }
 
 export class Answers {
@@ -56,20 +64,23 @@ export class Answers {
   readonly #postgres: Postgres;
   readonly #shared: SharedAnswers | undefined;
   readonly #kept: KeptAnswers;
-  readonly #flights = new Flights<unknown>();
+  readonly #flights = new Flights<{ readonly value: unknown; readonly asOf: string | null }>();
   readonly #versions = new Rounds<DataVersion>();
   readonly #states = new Rounds<ProjectState>();
-  readonly #staleMsMax: number;
+  readonly #staleMsMax: () => number;
   readonly #metrics: CacheMetrics;
   readonly #log: Logger;
 
-  /** `store`: with connections that no slow statement holds. */
+  /**
+   * `store`: with connections that no slow statement holds. `staleMsMax`: how old an answer may be at this moment,
+   * in milliseconds; 0: not at all.
+   */
   constructor(options: {
     store: Store;
     postgres: Postgres;
     kept: KeptAnswers;
     shared: SharedAnswers | undefined;
-    staleMsMax: number;
+    staleMsMax: () => number;
     metrics: CacheMetrics;
     log: Logger;
   }) {
@@ -96,18 +107,64 @@ export class Answers {
     compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
   ): Promise<Found<T>> {
     const { name } = question;
+    const staleMs = this.#staleMsMax();
+    const young = this.#findYoung<T>(question, staleMs, compute);
+    if (young !== undefined) return young;
     const version = await this.#versionOf(question);
     const kept =
       (await this.#look<T>(question, version)) ??
       // Once more: it may have been made just now. From here to the flight nothing is waited for.
       this.#count(this.#read<T>(question, version, this.#kept.get(name.name)), "memory");
     if (kept !== undefined) return kept;
-    const flight = `${name.name} ${JSON.stringify(version)}`;
-    const { value, shared } = await this.#flights.run(flight, question.signal, (signal, share) =>
-      this.#compute(question, version, signal, share, compute),
-    );
+    const { value: made, shared } = await this.#make(question, version, question.signal, staleMs, compute);
     this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
-    return { value: value as T, asOf: question.asOf, cache: shared ? "hit" : "miss" };
+    return {
+      value: made.value as T,
+      asOf: shared && staleMs > 0 ? made.asOf : question.asOf,
+      cache: shared ? "hit" : "miss",
+    };
+  }
+
+  /** One flight for a question and its data; while answers may be older, for the question. */
+  #make<T>(
+    question: Question,
+    version: DataVersion,
+    signal: AbortSignal,
+    staleMs: number,
+    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
+  ): Promise<{ value: { readonly value: unknown; readonly asOf: string | null }; shared: boolean }> {
+    const data = staleMs > 0 ? version.people : JSON.stringify(version);
+    return this.#flights.run(`${question.name.name} ${data}`, signal, async (leaving, share) => {
+      if (staleMs > 0) share(true);
+      return {
+        value: await this.#compute(question, version, leaving, share, compute),
+        asOf: question.asOf,
+      };
+    });
+  }
+
+  /**
+   * Without asking the store: an answer of this process that is not older than allowed. From half of that age on it is
+   * made again meanwhile. Only where nothing but events can have changed: joins, cohorts and properties are never late.
+   */
+  #findYoung<T>(
+    question: Question,
+    staleMs: number,
+    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
+  ): Found<T> | undefined {
+    const { name, people, userProperties, nowMs } = question;
+    if (staleMs <= 0 || people.merged || people.cohorts.size > 0 || userProperties.length > 0)
+      return undefined;
+    // A version that no answer has: what is true is not looked for here.
+    const version = { events: -1, people: withState(plainPeopleVersion, question.state) };
+    const found = this.#read<T>(question, version, this.#kept.get(name.name));
+    if (found === undefined) return undefined;
+    if (nowMs - Date.parse(found.asOf ?? "") > staleMs / 2) {
+      void this.#versionOf(question)
+        .then((current) => this.#make(question, current, nobodyLeaves, staleMs, compute))
+        .catch((error: unknown) => this.#log.debug({ err: error }, "a kept answer was not made again"));
+    }
+    return this.#count(found, "memory");
   }
 
   async #versionOf({
@@ -124,11 +181,12 @@ export class Answers {
       this.#versions.run(round, () => readDataVersion(this.#store, { ...asked, signal: nobodyLeaves })),
       signal,
     );
-    // Beyond that many rows the answer comes from a sample.
-    const more = [state.epoch, state.limits.rows_exact_max];
+    const known = withState(version.people, state);
     // Properties are replaced, not added, so their own numbers do not tell everything.
-    if (userProperties.length > 0) more.push(state.positions);
-    return { events: version.events, people: `${version.people} ${more.join(" ")}` };
+    return {
+      events: version.events,
+      people: userProperties.length > 0 ? `${known} ${state.positions}` : known,
+    };
   }
 
   async #look<T>(question: Question, version: DataVersion): Promise<Found<T> | undefined> {
@@ -162,14 +220,15 @@ export class Answers {
     }
     if (entry.format !== format || entry.version.people !== version.people) return undefined;
     if (entry.untilMs !== null && nowMs >= entry.untilMs) return undefined;
-    const isTrue = entry.version.events === version.events;
+    const isTrue = entry.settled && entry.version.events === version.events;
     if (!isTrue && !this.#isYoung(entry, nowMs)) return undefined;
     // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
     return { value: entry.value, asOf: isTrue ? asOf : entry.asOf, cache: "hit" };
   }
 
   #isYoung({ asOf }: { asOf: string | null }, nowMs: number): boolean {
-    return this.#staleMsMax > 0 && asOf !== null && nowMs - Date.parse(asOf) <= this.#staleMsMax;
+    const staleMs = this.#staleMsMax();
+    return staleMs > 0 && asOf !== null && nowMs - Date.parse(asOf) <= staleMs;
   }
 
   async #compute<T>(
@@ -191,11 +250,11 @@ export class Answers {
     settled.then(share, () => share(false));
     const value = await compute(signal, version.events);
     const [isSettled, untilMs] = await Promise.all([settled, until]);
-    if (isSettled) {
-      const entry: Entry<T> = { format, version, untilMs, asOf, value };
+    if (isSettled || this.#staleMsMax() > 0) {
+      const entry: Entry<T> = { format, version, settled: isSettled, untilMs, asOf, value };
       const text = JSON.stringify(entry);
       this.#kept.set(name.name, text, keepMs);
-      this.#shared?.set(name.name, text, keepMs);
+      if (isSettled) this.#shared?.set(name.name, text, keepMs);
     }
     return value;
   }

@@ -18,6 +18,9 @@ export interface DataVersion {
   readonly people: string;
 }
 
+/** Of people whose ids are not joined, where neither cohorts nor their properties are asked for: as `readDataVersion` says it. */
+export const plainPeopleVersion = JSON.stringify([false, [], 0, "", ""]);
+
 interface Asked {
   readonly projectId: number;
   readonly signal: AbortSignal;

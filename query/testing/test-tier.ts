@@ -86,6 +86,15 @@ export async function startTestTier(
       log,
     );
   const running = await startTier();
+  // Its subscriptions are on their way to the server when it says that it has started.
+  for (let tries = 0; tries < 50; tries += 1) {
+    const failed = await callService(connection, "svc.query.event_names", {}, callOptions).then(
+      () => false,
+      () => true,
+    );
+    if (!failed) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   return {
     connection,
     database,
