@@ -78,11 +78,11 @@ async function run(): Promise<void> {
     console.log(`${sizeName(data)}: ${data.hasRows ? "with" : "without"} raw events`);
     if (options.plainRepetitions > 0) console.log(await makePeerTable(clickhouse, data));
     const forget = values.cold ? { forget: () => restartQueryTier(dataDir, access) } : {};
-    const cases = await measureCases(access, clickhouse, data, { ...options, ...forget });
+    const measured = await measureCases(access, clickhouse, data, { ...options, ...forget });
     const mixed = values.load
       ? await measureMixed({ ...access, writeKey: keys.write }, data, loadOptions)
       : undefined;
-    await report(data, cases, mixed);
+    await report(data, measured, mixed);
   } finally {
     await clickhouse.close();
     await postgres.end();
@@ -94,12 +94,21 @@ async function measureCases(
   clickhouse: Parameters<typeof measureCase>[1],
   data: DataSet,
   how: MeasureOptions,
-): Promise<CaseResult[]> {
+): Promise<{ results: CaseResult[]; unanswered: string[] }> {
   const results: CaseResult[] = [];
+  const unanswered: string[] = [];
   for (const question of [...trendsCases(data), ...peopleCases(data), ...funnelCases(data)]) {
     if (question.needsRows === true && !data.hasRows) continue;
     if (values.only !== undefined && !`${question.kind} ${question.name}`.includes(values.only)) continue;
-    const result = await measureCase(access, clickhouse, question, how);
+    let result: CaseResult;
+    try {
+      result = await measureCase(access, clickhouse, question, how);
+    } catch (error) {
+      // One question that is refused is a result, too.
+      unanswered.push(`${question.name}: ${error instanceof Error ? error.message : String(error)}`);
+      console.log(`NOT ANSWERED ${unanswered.at(-1)}`);
+      continue;
+    }
     results.push(result);
     const plain = result.plain === undefined ? "" : `, plain ${result.plain.times.p50} ms, ${result.ratio} ×`;
     const saved = result.saved === undefined ? "" : `, saved ${result.saved.times.p50} ms`;
@@ -107,16 +116,19 @@ async function measureCases(
     console.log(`${result.name}: ${times.p50} / ${times.p95} ms, first ${firstMs} ms${plain}${saved}`);
     if (result.plain?.difference !== undefined) console.log(`  DIFFERS: ${result.plain.difference}`);
   }
-  return results;
+  return { results, unanswered };
 }
 
 async function report(
   data: DataSet,
-  cases: readonly CaseResult[],
+  { results: cases, unanswered }: { results: readonly CaseResult[]; unanswered: readonly string[] },
   mixed: MixedResult | undefined,
 ): Promise<void> {
   const table = [
     ...(cases.length > 0 ? [describeCases(cases, { events: data.events, isCold: options.cold })] : []),
+    ...(unanswered.length === 0
+      ? []
+      : [`Not answered:\n\n${unanswered.map((each) => `- ${each}`).join("\n")}`]),
     ...(mixed === undefined ? [] : [describeMixed(mixed)]),
   ].join("\n\n");
   const differing = cases.filter(({ plain }) => plain?.difference !== undefined).length;
@@ -125,7 +137,7 @@ async function report(
     await writeResult({
       name,
       options: { ...options, ...loadOptions },
-      result: { data, cases, mixed },
+      result: { data, cases, unanswered, mixed },
       table,
     });
     await writeChart();
