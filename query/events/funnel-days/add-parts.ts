@@ -1,6 +1,6 @@
 // One task of the pool: what is not kept, added to days that were joined before. Counts and sums change by what goes and
 // what comes; the median is found by its rank among the sorted times, without those that go, with those that come.
-import type { StepSummary } from "../funnel/summary.ts";
+import type { StepSummary } from "../funnel/summarize-step.ts";
 import type { Attempts } from "./attempts.ts";
 import { countPeople, type JoinedDays } from "./join-days.ts";
 import { GrowingNumbers } from "./growing-numbers.ts";

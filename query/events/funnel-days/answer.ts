@@ -4,7 +4,7 @@ import type { FunnelAnswer } from "#schemas/query/funnel.ts";
 import type { QueryContext } from "../../query-context.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { FunnelRequest } from "../funnel/request.ts";
-import type { StepSummary } from "../funnel/summary.ts";
+import type { StepSummary } from "../funnel/summarize-step.ts";
 import { fitsColumns } from "../funnel/columns/run-columns.ts";
 import { seconds, shapeSteps } from "../funnel/shape.ts";
 import { addParts, type AddedPart, type AddTask } from "./add-parts.ts";

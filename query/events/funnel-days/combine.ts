@@ -2,7 +2,7 @@
 // with the attempt that reached it first, and buckets come in order of time: the first that is further wins.
 import type { FunnelHistogramBin } from "#schemas/query/funnel.ts";
 import { buildHistogram } from "../funnel/histogram.ts";
-import { timesOf, type StepSummary } from "../funnel/summary.ts";
+import { timesOf, type StepSummary } from "../funnel/summarize-step.ts";
 import type { Attempts } from "./attempts.ts";
 import { countPeople } from "./join-days.ts";
 import { medianOfNumbers } from "./median-of-numbers.ts";

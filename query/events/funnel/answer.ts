@@ -11,14 +11,8 @@ import type { FunnelPlan } from "./plan.ts";
 import type { FunnelRequest } from "./request.ts";
 import { runKernel, runResident, type KernelOptions } from "./run-kernel.ts";
 import { seconds, shapeSteps, shapeTrend } from "./shape.ts";
-import {
-  conversionsMs,
-  countValues,
-  summarize,
-  summarizeGroups,
-  timesOf,
-  type StepSummary,
-} from "./summary.ts";
+import { conversionsMs, countValues, summarize, summarizeGroups } from "./summary.ts";
+import { timesOf, type StepSummary } from "./summarize-step.ts";
 
 /** Values beyond the limit that are named to put ties in order; more of them are taken in any order. */
 const tiesNamedMax = 2_000;
@@ -32,7 +26,7 @@ export async function answerFunnel(
   options: Pick<KernelOptions, "groups" | "columns"> = {},
 ): Promise<Answer> {
   const { plan, outcomes } = await runKernel(request, run, pool, options);
-  const { steps, ...views } = shapeOutcomes(request, outcomes);
+  const { steps, ...views } = await shapeOutcomes(request, outcomes, pool);
   return {
     steps,
     ...(request.breakdown === undefined
@@ -50,13 +44,17 @@ export async function answerResident(
   columns: StepColumns,
 ): Promise<Answer | undefined> {
   const outcomes = await runResident(request, run, pool, columns);
-  return outcomes === undefined ? undefined : shapeOutcomes(request, outcomes);
+  return outcomes === undefined ? undefined : shapeOutcomes(request, outcomes, pool);
 }
 
-function shapeOutcomes(request: FunnelRequest, outcomes: readonly FunnelOutcome[]): Answer {
+async function shapeOutcomes(
+  request: FunnelRequest,
+  outcomes: readonly FunnelOutcome[],
+  pool: TaskPool,
+): Promise<Answer> {
   const steps = request.steps.length;
   return {
-    steps: shapeSteps(request.steps, summarize(outcomes, steps)),
+    steps: shapeSteps(request.steps, await summarize(outcomes, steps, pool)),
     ...(request.trend === undefined ? {} : { trend: shapeTrend(request.trend.buckets, outcomes) }),
     ...(request.histogram === undefined ? {} : timesToConvert(outcomes, steps, request.histogram.binsMax)),
   };

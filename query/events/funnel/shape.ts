@@ -3,7 +3,7 @@ import type { FunnelAnswerStep, FunnelTrendBucket } from "#schemas/query/funnel.
 import type { Buckets } from "../../time/buckets.ts";
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
 import type { FunnelRequest } from "./request.ts";
-import type { StepSummary } from "./summary.ts";
+import type { StepSummary } from "./summarize-step.ts";
 
 export function shapeSteps(
   steps: FunnelRequest["steps"],

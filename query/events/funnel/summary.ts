@@ -1,39 +1,32 @@
 // What became of people, as numbers of steps: how many reached each, and how long it took from the one before.
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
-import { medianOf } from "./median.ts";
+import type { TaskPool } from "../../task-pool.ts";
+import { summarizeStep, timesOf, type StepSummary, type SummaryTask } from "./summarize-step.ts";
 
-export interface StepSummary {
-  readonly count: number;
-  /** Null for the first step, and where nobody came. */
-  readonly avgMs: number | null;
-  readonly medianMs: number | null;
-}
+/** Fewer people are added up sooner than a thread is told of them. */
+const inlinePersonsMax = 100_000;
+const taskFile = new URL("./summarize-step.ts", import.meta.url).href;
 
-/** Everybody: one group, without asking for each person which one. */
-export function summarize(outcomes: readonly FunnelOutcome[], steps: number): StepSummary[] {
-  const exactly = new Uint32Array(steps + 1);
-  for (const { reached } of outcomes) {
-    for (let person = 0; person < reached.length; person += 1) add(exactly, reached[person] as number);
-  }
-  const counts = new Uint32Array(steps);
-  for (let step = steps - 1, all = 0; step >= 0; step -= 1) {
-    all += exactly[step + 1] as number;
-    counts[step] = all;
-  }
-  const gaps = Array.from(counts, (count, step) => new Float64Array(step === 0 ? 0 : count));
-  const filled = new Uint32Array(steps);
-  for (const { reached, gapsMs } of outcomes) {
-    let from = 0;
-    for (let person = 0; person < reached.length; person += 1) {
-      const last = reached[person] as number;
-      for (let step = 1; step < last; step += 1, from += 1) {
-        const at = filled[step] as number;
-        (gaps[step] as Float64Array)[at] = gapsMs[from] as number;
-        filled[step] = at + 1;
-      }
-    }
-  }
-  return gaps.map((durations, step) => ({ count: counts[step] as number, ...timesOf(durations) }));
+/** Everybody; of many people in memory that threads share, a step a thread. */
+export function summarize(
+  outcomes: readonly FunnelOutcome[],
+  steps: number,
+  pool: TaskPool,
+): Promise<StepSummary[]> {
+  const persons = outcomes.reduce((sum, { reached }) => sum + reached.length, 0);
+  const areShared = outcomes.every(({ gapsMs }) => gapsMs.buffer instanceof SharedArrayBuffer);
+  const isInline = persons <= inlinePersonsMax || !areShared;
+  return Promise.all(
+    Array.from({ length: steps }, async (_, step): Promise<StepSummary> => {
+      // Who reached the first step is counted while the threads are told of the others.
+      if (isInline || step === 0) return summarizeStep({ outcomes, step });
+      const task: SummaryTask = {
+        outcomes: outcomes.map(({ reached, gapsMs }) => ({ reached, gapsMs })),
+        step,
+      };
+      return (await pool.run(task, { filename: taskFile, name: summarizeStep.name })) as StepSummary;
+    }),
+  );
 }
 
 /** One summary a group; `groupOf` tells the group of a person's value, or undefined for none. */
@@ -83,13 +76,6 @@ export function conversionsMs(outcomes: readonly FunnelOutcome[], steps: number)
     totals.push(total);
   });
   return Float64Array.from(totals);
-}
-
-export function timesOf(durationsMs: Float64Array): { avgMs: number | null; medianMs: number | null } {
-  if (durationsMs.length === 0) return { avgMs: null, medianMs: null };
-  let sum = 0;
-  for (const duration of durationsMs) sum += duration;
-  return { avgMs: sum / durationsMs.length, medianMs: medianOf(durationsMs) };
 }
 
 /** How many people there are of each value. */
