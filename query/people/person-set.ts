@@ -1,8 +1,9 @@
-// Sets of people and their algebra over bitmaps. Filters that look at people alone become such sets: a set of users from a rollup is then cut down to
-// those who match, without looking at a single event.
+// Sets of people and their algebra over bitmaps. Filters that look at people alone (cohorts, properties of users) become
+// such sets: a set of users from a rollup is then cut down to those who match, without looking at a single event.
 import type { Filter } from "#schemas/query/filter.ts";
 import type { SqlContext } from "../sql/context.ts";
 import { cohortBitmapSql } from "./cohort-sql.ts";
+import { matchingBitmapSql } from "./user-property.ts";
 
 /** A set of persons, or everybody else. */
 export interface PersonSet {
@@ -12,14 +13,21 @@ export interface PersonSet {
 
 /** True when `cutBitmapSql` can apply all of them. */
 export function areSets(filters: readonly Filter[]): boolean {
-  return filters.every((filter) => ("or" in filter ? areSets(filter.or) : "cohort" in filter));
+  return filters.every((filter) =>
+    "or" in filter ? areSets(filter.or) : "cohort" in filter || filter.on === "user",
+  );
 }
 
 /** The persons of a bitmap who match; `persons` holds persons, not user numbers. */
 export function cutBitmapSql(persons: string, filters: readonly Filter[], context: SqlContext): string {
   if (filters.length === 0) return persons;
-  const { bitmap, complement } = filters.map((filter) => setOf(filter, context)).reduce(intersect);
+  const { bitmap, complement } = setOfFilters(filters, context);
   return complement ? `bitmapAndnot(${persons}, ${bitmap})` : `bitmapAnd(${persons}, ${bitmap})`;
+}
+
+/** Who passes all of them; at least one. */
+export function setOfFilters(filters: readonly Filter[], context: SqlContext): PersonSet {
+  return filters.map((filter) => setOf(filter, context)).reduce(intersect);
 }
 
 function setOf(filter: Filter, context: SqlContext): PersonSet {
@@ -30,7 +38,8 @@ function setOf(filter: Filter, context: SqlContext): PersonSet {
   if ("cohort" in filter) {
     return { bitmap: cohortBitmapSql(filter.cohort, context), complement: filter.negate === true };
   }
-  throw new Error("a filter that is no set of people reached the set algebra");
+  if (filter.on !== "user") throw new Error("a filter that is no set of people reached the set algebra");
+  return matchingBitmapSql(filter, context);
 }
 
 export function not({ bitmap, complement }: PersonSet): PersonSet {

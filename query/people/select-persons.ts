@@ -5,9 +5,7 @@ import type { SqlContext } from "../sql/context.ts";
 import { Parameters } from "../sql/parameters.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import { readColumns } from "../store/read-columns.ts";
-import { cohortBitmapSql } from "./cohort-sql.ts";
-import { intersect, not, type PersonSet } from "./person-set.ts";
-import { matchingPersonsSql } from "./user-property.ts";
+import { setOfFilters } from "./person-set.ts";
 
 /** In memory that all threads share. */
 export interface SelectedPersons {
@@ -21,16 +19,10 @@ export interface SelectedPersons {
 const personsMax = 64_000_000;
 const personsExpected = 100_000;
 
-export function looksAtPeopleAlone(filters: readonly Filter[]): boolean {
-  return filters.every((filter) =>
-    "or" in filter ? looksAtPeopleAlone(filter.or) : "cohort" in filter || filter.on === "user",
-  );
-}
-
 /** `filters` look at people alone, and there is at least one. */
 export async function selectPersons(run: QueryRun, filters: readonly Filter[]): Promise<SelectedPersons> {
   const context: SqlContext = { parameters: new Parameters(), people: run.people };
-  const { bitmap, complement } = filters.map((filter) => setOf(filter, context)).reduce(intersect);
+  const { bitmap, complement } = setOfFilters(filters, context);
   const statement = {
     // Sets of up to 32 numbers come in any order.
     sql: `SELECT arrayJoin(arraySort(bitmapToArray(${bitmap}))) AS person`,
@@ -47,13 +39,4 @@ export async function selectPersons(run: QueryRun, filters: readonly Filter[]): 
   const persons = new Uint32Array(new SharedArrayBuffer(4 * rows));
   persons.set(columns[0] as Uint32Array);
   return { persons, complement };
-}
-
-function setOf(filter: Filter, context: SqlContext): PersonSet {
-  if ("or" in filter) return not(filter.or.map((inner) => not(setOf(inner, context))).reduce(intersect));
-  if ("cohort" in filter) {
-    return { bitmap: cohortBitmapSql(filter.cohort, context), complement: filter.negate === true };
-  }
-  const { persons, complement } = matchingPersonsSql(filter, context);
-  return { bitmap: `(SELECT groupBitmapState(toUInt32(person)) FROM (${persons}))`, complement };
 }

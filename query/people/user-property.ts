@@ -37,19 +37,53 @@ const complements = {
   is_not_set: "is_set",
 } as const;
 
+/** As stored in one row. */
+const rowValue: PropertySql = { text: "text", number: "number", boolean: "boolean", isSet: "value != ''" };
+
+/**
+ * The set of persons whose property is as the filter wants it; or, if `complement`, of everybody else. Without joined
+ * ids no rows are grouped: a person's row of `$set` counts, that of `$set_once` where there is none.
+ */
+export function matchingBitmapSql(
+  filter: PropertyFilter,
+  context: SqlContext,
+): { bitmap: string; complement: boolean } {
+  if (context.people.merged) {
+    const { persons, complement } = matchingPersonsSql(filter, context);
+    return { bitmap: `(SELECT groupBitmapState(toUInt32(person)) FROM (${persons}))`, complement };
+  }
+  const { positive, complement } = positiveOf(filter);
+  const condition = propertyFilterSql(positive, rowValue, context.parameters);
+  const rows = fromTable(
+    "user_properties",
+    [`property = ${context.parameters.bind("String", filter.property)}`],
+    "FINAL",
+  );
+  const set = (what: string): string => `groupBitmapStateIf(user_number, ${what})`;
+  const bitmap = `bitmapOr(${set(`once = 0 AND (${condition})`)}, bitmapAndnot(${set(`once = 1 AND (${condition})`)}, ${set("once = 0")}))`;
+  return { bitmap: `(SELECT ${bitmap} ${rows})`, complement };
+}
+
+/** What a missing property matches is the complement of what it does not match: a person without a row is missing. */
+function positiveOf(filter: PropertyFilter): { positive: PropertyFilter; complement: boolean } {
+  const complement = Object.hasOwn(complements, filter.operator)
+    ? complements[filter.operator as keyof typeof complements]
+    : undefined;
+  return {
+    positive: complement === undefined ? filter : { ...filter, operator: complement },
+    complement: complement !== undefined,
+  };
+}
+
 /** A SELECT of the persons whose property is as the filter wants it; or, if `complement`, of everybody else. */
 export function matchingPersonsSql(
   filter: PropertyFilter,
   context: SqlContext,
 ): { persons: string; complement: boolean } {
-  // What a missing property matches is the complement of what it does not match: a person without a row is missing.
-  const complement = Object.hasOwn(complements, filter.operator)
-    ? complements[filter.operator as keyof typeof complements]
-    : undefined;
-  const positive = complement === undefined ? filter : { ...filter, operator: complement };
+  const { positive, complement } = positiveOf(filter);
   const condition = propertyFilterSql(positive, currentValue, context.parameters);
   const persons = `SELECT person FROM (${currentValuesSql(filter.property, context)}) WHERE ${condition}`;
-  return { persons, complement: complement !== undefined };
+  return { persons, complement };
 }
 
 /** UInt8: the row's person has the property as the filter wants it. */

@@ -61,10 +61,10 @@ const cases: { name: string; kind: QueryKindName; query: object; expected: Selec
     expected: [],
   },
   {
-    name: "properties of people change",
+    name: "properties of people cut sets of users",
     kind: "trends",
     query: { filters: [nl, pro], series: [{ event: "order", math: "unique_users" }] },
-    expected: [],
+    expected: [{ event: "order", filters: [nl] }],
   },
   {
     name: "an alternative of events or cohorts is neither",

@@ -79,17 +79,17 @@ function isWorthKeeping({ filters, breakdown, number }: SelectorDefinition): boo
 }
 
 /**
- * Conditions on events, which a selector can hold, and on cohorts, which cut its sets of users afterwards; undefined
- * when one filter asks about both, or about properties of users.
+ * Conditions on events, which a selector can hold, and on people, which cut its sets of users afterwards; undefined
+ * when one filter asks about both.
  */
 export function splitFilters(
   filters: readonly Filter[],
 ): { readonly ofEvents: readonly Filter[]; readonly ofPeople: readonly Filter[] } | undefined {
   const ofEvents = filters.filter(looksAtEventsOnly);
   const ofPeople = filters.filter((filter) => !looksAtEventsOnly(filter));
-  return ofPeople.every(isOfCohorts) ? { ofEvents, ofPeople } : undefined;
+  return ofPeople.every(isOfPeople) ? { ofEvents, ofPeople } : undefined;
 }
 
-function isOfCohorts(filter: Filter): boolean {
-  return "or" in filter ? filter.or.every(isOfCohorts) : "cohort" in filter;
+function isOfPeople(filter: Filter): boolean {
+  return "or" in filter ? filter.or.every(isOfPeople) : "cohort" in filter || filter.on === "user";
 }

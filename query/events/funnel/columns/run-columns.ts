@@ -1,6 +1,7 @@
 // A funnel over the columns that this process holds, instead of rows that are read for it: possible when each step and
 // exclusion is an event as it is, no event is two of the steps, and filters look at people. That is nearly every funnel.
-import { looksAtPeopleAlone, selectPersons } from "../../../people/select-persons.ts";
+import { areSets } from "../../../people/person-set.ts";
+import { selectPersons } from "../../../people/select-persons.ts";
 import type { QueryRun } from "../../../store/query-run.ts";
 import { columnParts, type StepColumns } from "../../../step-columns/step-columns.ts";
 import type { TaskPool } from "../../../task-pool.ts";
@@ -29,7 +30,7 @@ export function isDecidable(request: FunnelRequest): boolean {
   const stepEvents = new Set(request.steps.map(({ event }) => event));
   return (
     request.breakdown === undefined &&
-    looksAtPeopleAlone(request.filters) &&
+    areSets(request.filters) &&
     selectors.every(({ event, filters }) => event !== null && filters.length === 0) &&
     stepEvents.size === request.steps.length
   );
