@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { projectLimitsDefault } from "#schemas/projects/limits.ts";
 import { invalidQuery } from "#schemas/query/check.ts";
 import type { Call } from "#streams/services.ts";
 import type { QueryRequest } from "../../answer-query.ts";
@@ -19,6 +20,10 @@ const call: Call = {
 const context = {
   watermark: { asOf: () => Promise.resolve(null) },
   postgres: { query: () => Promise.resolve({ rows: [{ merged: false, cohorts: null }] }) },
+  answers: { stateOf: () => Promise.resolve({ limits: projectLimitsDefault }) },
+  budgets: {
+    run: (_turn: object, work: (store: object, ending: AbortSignal) => unknown) => work({}, call.signal),
+  },
   store: {},
 } as unknown as QueryContext;
 
