@@ -1,4 +1,5 @@
 // The query tier: answers what is asked over what the workers stored. Reads only; any number of processes.
+import { availableParallelism } from "node:os";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { createClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Config } from "#ops/runtime/config.ts";
@@ -36,8 +37,11 @@ const callsAtOnceMax = 512;
 const clickhouseConnectionsMax = 32;
 /** For statements of a few milliseconds, which say whether a kept answer is still true. */
 const versionConnectionsMax = 8;
-/** Queries that run at once: those that are over soon, those that keep all cores busy, those that nobody waits for. */
-const places = { light: 16, heavy: 2, background: 1 } as const;
+/**
+ * Queries that run at once: those that are over soon, those that keep all cores busy, those that nobody waits for. More
+ * light ones would not be answered sooner, and whoever stores events would get a smaller share of the cores.
+ */
+const places = { light: Math.max(4, 2 * availableParallelism()), heavy: 2, background: 1 } as const;
 /** How old an answer may be while queries wait for their turn. */
 const busyStaleMsMax = 3_000;
 /** More wait for one to end. */
