@@ -246,12 +246,13 @@ it("a receiver that fails is tried again with the same id and body; what comes l
       "UPDATE alert_deliveries SET due_at = now() WHERE state = 'pending' AND lease_until <= now()",
     );
   };
-  const attempts = (count: number): Promise<Delivery> =>
+  // An attempt is counted when it begins; what became of it is known later.
+  const attempts = (count: number, status: number): Promise<Delivery> =>
     until(async () => {
       const delivery = (await history(alert.id))[0]?.deliveries[0];
-      return delivery?.attempts === count && delivery.last_status !== null ? delivery : undefined;
+      return delivery?.attempts === count && delivery.last_status === status ? delivery : undefined;
     });
-  expect(await attempts(1)).toMatchObject({ state: "pending", last_status: 500 });
+  expect(await attempts(1, 500)).toMatchObject({ state: "pending" });
   // Disabling closes: that is told after the opening, not before.
   const disabled = await call<SavedAlert>("replace", threshold("gt", 20, { enabled: false }), alert.id);
   expect(disabled).toMatchObject({
@@ -260,7 +261,7 @@ it("a receiver that fails is tried again with the same id and body; what comes l
     destinations: [{ signed: true }],
   });
   await due();
-  expect(await attempts(2)).toMatchObject({ state: "pending", last_status: 302 });
+  expect(await attempts(2, 302)).toMatchObject({ state: "pending" });
   expect(received).toHaveLength(2);
   await due();
   const [incident] = await told(alert.id, 2);
