@@ -42,8 +42,9 @@ const versionConnectionsMax = 8;
  * light ones would not be answered sooner, and whoever stores events would get a smaller share of the cores.
  */
 const places = { light: Math.max(4, 2 * availableParallelism()), heavy: 2, background: 1 } as const;
-/** How old an answer may be while queries wait for their turn. */
+/** How old an answer may be while so many queries wait for their turn that the last of them would wait for seconds. */
 const busyStaleMsMax = 3_000;
+const busyWaitingMin = 32;
 /** More wait for one to end. */
 const exportsAtOnceMax = 8;
 const postgresConnectionsMax = 8;
@@ -119,7 +120,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       shared,
       // More is asked than can be answered: what was true a moment ago now is better than the truth in a while.
       staleMsMax: () =>
-        gate.waiting > 0 ? Math.max(busyStaleMsMax, config.queryStaleMsMax) : config.queryStaleMsMax,
+        gate.waiting >= busyWaitingMin
+          ? Math.max(busyStaleMsMax, config.queryStaleMsMax)
+          : config.queryStaleMsMax,
       metrics: createCacheMetrics(registry, () => kept.bytes),
       log,
     });

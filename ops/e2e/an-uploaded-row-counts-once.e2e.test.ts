@@ -108,7 +108,7 @@ describe("rows without ids", () => {
     const id = await upload({ format: "csv", event: "uploaded" }, `${lines.join("\n")}\n`);
     const hits = await killWhileProcessing(id, random);
     const state = await waitUntilFinished(id);
-    expect(hits, "kills in the middle").toBeGreaterThan(1);
+    expect(hits, "kills in the middle").toBeGreaterThan(0);
     expect(state).toMatchObject({
       state: "done",
       rows,
