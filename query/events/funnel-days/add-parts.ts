@@ -1,5 +1,6 @@
 // One task of the pool: what is not kept, added to days that were joined before. Counts and sums change by what goes and
 // what comes; the median is found by its rank among the sorted times, without those that go, with those that come.
+import { findFurthest } from "./furthest-attempts.ts";
 import type { StepSummary } from "../funnel/summarize-step.ts";
 import type { Attempts } from "./attempts.ts";
 import { countPeople, type JoinedDays } from "./join-days.ts";
@@ -27,25 +28,7 @@ export function addParts(task: AddTask): StepSummary[] {
   const people = Math.max(joined.people, countPeople(parts.map(({ attempts }) => attempts)));
   const isChanged = new Uint8Array(people);
   for (const person of changed) if (person < people) isChanged[person] = 1;
-  const reached = new Uint8Array(people);
-  const partOf = new Uint16Array(people);
-  const gapOf = new Uint32Array(people);
-  parts.forEach(({ attempts, fresh }, part) => {
-    const { persons, sizes } = attempts;
-    let at = 0;
-    let gap = 0;
-    for (let level = 1; level <= steps; level += 1) {
-      const end = at + (sizes[level - 1] as number);
-      for (; at < end; at += 1, gap += level - 1) {
-        const person = persons[at] as number;
-        if (level <= (reached[person] as number)) continue;
-        if (!fresh && isChanged[person] === 1) continue;
-        reached[person] = level;
-        partOf[person] = part;
-        gapOf[person] = gap;
-      }
-    }
-  });
+  const { reached, partOf, gapOf } = findFurthest(parts, { steps, people, isChanged });
 
   const sizes = Float64Array.from(joined.sizes);
   const gone = Array.from({ length: steps }, () => new GrowingNumbers());

@@ -1,5 +1,6 @@
 // One task of the pool: best attempts of many buckets to the funnel over all of them. Whoever reached furthest counts
 // with the attempt that reached it first, and buckets come in order of time: the first that is further wins.
+import { findFurthest } from "./furthest-attempts.ts";
 import type { FunnelHistogramBin } from "#schemas/query/funnel.ts";
 import { buildHistogram } from "../funnel/histogram.ts";
 import { timesOf, type StepSummary } from "../funnel/summarize-step.ts";
@@ -36,26 +37,7 @@ export function combine(task: CombineTask): Combined {
   const people = countPeople(parts.map(({ attempts }) => attempts));
   const isChanged = new Uint8Array(people);
   for (const person of task.changed) if (person < people) isChanged[person] = 1;
-  /** Steps of the furthest attempt, the part it is in, and where its gaps begin there. */
-  const reachedOf = new Uint8Array(people);
-  const partOf = new Uint16Array(people);
-  const gapOf = new Uint32Array(people);
-  parts.forEach(({ attempts, fresh }, part) => {
-    const { persons, sizes } = attempts;
-    let at = 0;
-    let gap = 0;
-    for (let reached = 1; reached <= steps; reached += 1) {
-      const end = at + (sizes[reached - 1] as number);
-      for (; at < end; at += 1, gap += reached - 1) {
-        const person = persons[at] as number;
-        if (reached <= (reachedOf[person] as number)) continue;
-        if (!fresh && isChanged[person] === 1) continue;
-        reachedOf[person] = reached;
-        partOf[person] = part;
-        gapOf[person] = gap;
-      }
-    }
-  });
+  const { reached: reachedOf, partOf, gapOf } = findFurthest(parts, { steps, people, isChanged });
 
   const exactly = new Uint32Array(steps + 1);
   for (let person = 0; person < people; person += 1) {
