@@ -2,7 +2,8 @@
 // number of worker processes do this at once; claims keep them apart.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
-import { MillraceError } from "#schemas/errors.ts";
+import { describeFailure } from "../background/describe-failure.ts";
+import { Lanes } from "../background/lanes.ts";
 import { decideRange, evaluateBuckets } from "./evaluate-buckets.ts";
 import type { EvaluationClaim, EvaluationLedger } from "./evaluation-ledger.ts";
 import type { AlertMetrics } from "./metrics.ts";
@@ -10,8 +11,6 @@ import { readSeries } from "./read-series.ts";
 
 /** Evaluations of one worker process at once. */
 const lanes = 2;
-/** How often an idle lane looks for an alert that is due. */
-const idleMs = 1_000;
 /** A bucket that has ended but whose events are not all stored is looked at again after that. */
 const incompleteMs = 2_000;
 /** Shorter than the lease, so that no two processes ever evaluate the same alert. */
@@ -23,9 +22,7 @@ export class AlertEvaluator {
   readonly #metrics: AlertMetrics;
   readonly #log: Logger;
   readonly #onTold: () => void;
-  readonly #stopping = new AbortController();
-  #lanes: Promise<void>[] = [];
-  #wake = Promise.withResolvers<void>();
+  readonly #lanes: Lanes<EvaluationClaim>;
 
   /** `onTold`: there is something in the outbox. */
   constructor(options: {
@@ -40,43 +37,30 @@ export class AlertEvaluator {
     this.#metrics = options.metrics;
     this.#log = options.log;
     this.#onTold = options.onTold;
+    this.#lanes = new Lanes({
+      lanes,
+      claim: () => this.#ledger.claim(),
+      work: (claim, signal) => this.#evaluate(claim, signal),
+      trouble: "alerts could not be claimed or given back, trying again",
+      log: options.log,
+    });
   }
 
   start(): void {
-    this.#lanes = Array.from({ length: lanes }, () => this.#run());
+    this.#lanes.start();
   }
 
   /** An alert was made or changed: idle lanes look at once. */
   wake(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    this.#lanes.wake();
   }
 
   /** Evaluations under way are given back undone. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await Promise.all(this.#lanes);
+    await this.#lanes.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const woken = this.#wake.promise;
-      try {
-        const claim = await this.#ledger.claim();
-        if (claim === undefined) await Promise.race([woken, pause(idleMs)]);
-        else await this.#evaluate(claim);
-      } catch (error) {
-        // The relational store is away: nothing is claimed, and what was claimed comes back when its lease ends.
-        this.#log.warn({ err: error }, "alerts could not be claimed or given back, trying again");
-        await Promise.race([woken, pause(idleMs)]);
-      }
-    }
-  }
-
-  async #evaluate(claim: EvaluationClaim): Promise<void> {
-    const { signal } = this.#stopping;
+  async #evaluate(claim: EvaluationClaim, signal: AbortSignal): Promise<void> {
     const end = this.#metrics.evaluationSeconds.startTimer();
     try {
       const nowMs = Date.now();
@@ -106,14 +90,4 @@ export class AlertEvaluator {
       end();
     }
   }
-}
-
-/** What its owner may read: codes and messages of ours. */
-function describeFailure(error: unknown): string {
-  if (error instanceof MillraceError) return `${error.code}: ${error.message}`;
-  return "INTERNAL: the evaluation failed";
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,7 @@
 // Works off the outbox: takes what is due, makes one attempt, writes down what became of it.
 import type { Logger } from "#ops/runtime/log.ts";
 import type { AlertNotification } from "#schemas/alerts/incident.ts";
+import { Lanes } from "../background/lanes.ts";
 import type { DeliveryClaim, DeliveryOutbox } from "./delivery-outbox.ts";
 import type { AddressGuard } from "./guard-address.ts";
 import type { AlertMetrics } from "./metrics.ts";
@@ -9,8 +10,6 @@ import { sendWebhook, type Attempt } from "./send-webhook.ts";
 
 /** Attempts of one worker process at once. */
 const attemptsAtOnceMax = 8;
-/** How often it looks for something that is due. */
-const idleMs = 1_000;
 const attemptMsMax = 30_000;
 const forgetEveryMs = 3_600_000;
 
@@ -20,10 +19,7 @@ export class AlertSender {
   readonly #sendMail: SendMail | undefined;
   readonly #metrics: AlertMetrics;
   readonly #log: Logger;
-  readonly #stopping = new AbortController();
-  readonly #attempts = new Set<Promise<void>>();
-  #running: Promise<void> = Promise.resolve();
-  #wake = Promise.withResolvers<void>();
+  readonly #lanes: Lanes<DeliveryClaim>;
   #forgetAtMs = 0;
 
   constructor(options: {
@@ -38,6 +34,13 @@ export class AlertSender {
     this.#sendMail = options.sendMail;
     this.#metrics = options.metrics;
     this.#log = options.log;
+    this.#lanes = new Lanes({
+      lanes: attemptsAtOnceMax,
+      claim: () => this.#claim(),
+      work: (claim, signal) => this.#tell(claim, signal),
+      trouble: "notifications could not be claimed or written down, trying again",
+      log: options.log,
+    });
   }
 
   get sendsMail(): boolean {
@@ -45,54 +48,25 @@ export class AlertSender {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#lanes.start();
   }
 
   /** There is something new in the outbox. */
   wake(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    this.#lanes.wake();
   }
 
   /** Attempts under way are broken off and given back. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#running;
-    await Promise.all(this.#attempts);
+    await this.#lanes.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const woken = this.#wake.promise;
-      try {
-        await this.#forgetOld();
-        const claim = this.#attempts.size < attemptsAtOnceMax ? await this.#outbox.claim() : undefined;
-        if (claim === undefined) await Promise.race([woken, pause(idleMs), ...this.#attempts]);
-        else this.#begin(claim);
-      } catch (error) {
-        this.#log.warn({ err: error }, "notifications could not be claimed, trying again");
-        await Promise.race([woken, pause(idleMs)]);
-      }
-    }
+  async #claim(): Promise<DeliveryClaim | undefined> {
+    await this.#forgetOld();
+    return this.#outbox.claim();
   }
 
-  #begin(claim: DeliveryClaim): void {
-    const attempt = this.#tell(claim)
-      .catch((error: unknown) => {
-        // It is made again when its lease ends, under the same delivery id.
-        this.#log.warn(
-          { err: error, delivery: claim.deliveryId },
-          "what became of a notification could not be written down",
-        );
-      })
-      .finally(() => this.#attempts.delete(attempt));
-    this.#attempts.add(attempt);
-  }
-
-  async #tell(claim: DeliveryClaim): Promise<void> {
-    const { signal } = this.#stopping;
+  async #tell(claim: DeliveryClaim, signal: AbortSignal): Promise<void> {
     const { destination } = claim;
     if (destination === undefined) {
       await this.#outbox.cancel(claim);
@@ -137,8 +111,4 @@ export class AlertSender {
     this.#forgetAtMs = performance.now() + forgetEveryMs;
     await this.#outbox.forgetOld();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

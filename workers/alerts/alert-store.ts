@@ -8,7 +8,7 @@ import { alertColumns, showAlert, type AlertRow, type StoredDestination } from "
 import { insertDeliveries } from "./delivery-outbox.ts";
 import { closeIncident } from "./incidents.ts";
 import { addressOf } from "./read-alert.ts";
-import { transact } from "./transact.ts";
+import { transact } from "#ops/runtime/transact.ts";
 
 /** Runs in the transaction that changes the alert: what is kept for its query follows it. Null: it is gone. */
 export type OnChange = (

@@ -6,7 +6,7 @@ import type { AlertDefinition } from "./alert-definition.ts";
 import { alertColumns, type AlertRow } from "./alert-row.ts";
 import type { AlertState, Evaluation } from "./evaluate-buckets.ts";
 import { closeIncident, openIncident, type IncidentAlert } from "./incidents.ts";
-import { transact } from "./transact.ts";
+import { transact } from "#ops/runtime/transact.ts";
 
 /** Longer than an evaluation may take. */
 export const leaseSeconds = 60;

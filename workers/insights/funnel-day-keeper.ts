@@ -1,18 +1,16 @@
 // Keeps the days of saved funnels: takes the funnel that is due the longest, asks the query tier for the days that are
 // missing or whose data has changed, and stores them. A stopped or killed worker leaves whole days; others go on.
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { renderForCluster } from "#schemas/clickhouse/render-for-cluster.ts";
 import { funnelDayColumns, type FunnelDaysRequest } from "#schemas/insights/funnel-days.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import { callStream } from "#streams/call-service.ts";
+import { Lanes } from "../background/lanes.ts";
 import type { FunnelClaim, FunnelLedger } from "./funnel-ledger.ts";
 import type { InsightMetrics } from "./metrics.ts";
 
-/** How often it looks for a funnel that is due. */
-const idleMs = 1_000;
 /** Whatever the number of funnels, a worker works on them for a quarter of the time … */
 const restPerWork = 3;
 /** … or rests so long. */
@@ -29,10 +27,9 @@ export class FunnelDayKeeper {
   readonly #ledger: FunnelLedger;
   readonly #metrics: InsightMetrics;
   readonly #log: Logger;
-  readonly #stopping = new AbortController();
+  readonly #lanes: Lanes<FunnelClaim>;
   /** By definition, as this process last heard; bounded by the number of saved funnels. */
   readonly #openEvents = new Map<number, number>();
-  #running: Promise<void> | undefined;
 
   constructor(options: {
     connection: NatsConnection;
@@ -48,34 +45,25 @@ export class FunnelDayKeeper {
     this.#ledger = options.ledger;
     this.#metrics = options.metrics;
     this.#log = options.log;
+    this.#lanes = new Lanes({
+      lanes: 1,
+      claim: () => this.#ledger.claim(),
+      work: (claim, signal) => this.#work(claim, signal),
+      trouble: "funnels could not be claimed or given back, trying again",
+      log: options.log,
+    });
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#lanes.start();
   }
 
   /** Work under way is given back. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+    await this.#lanes.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      try {
-        const claim = await this.#ledger.claim();
-        if (claim === undefined) await pause(idleMs, signal);
-        else await this.#work(claim);
-      } catch (error) {
-        this.#log.warn({ err: error }, "funnels could not be claimed or given back, trying again");
-        await pause(idleMs, signal);
-      }
-    }
-  }
-
-  async #work(claim: FunnelClaim): Promise<void> {
-    const { signal } = this.#stopping;
+  async #work(claim: FunnelClaim, signal: AbortSignal): Promise<void> {
     const startedMs = performance.now();
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(workMsMax)]);
@@ -89,7 +77,7 @@ export class FunnelDayKeeper {
       this.#metrics.daysMade.inc(days);
       this.#metrics.rounds.inc({ outcome: "done" });
       // Queries want the stores too.
-      if (!more) await pause(Math.min(workMs * restPerWork, restMsMax), signal);
+      if (!more) await this.#lanes.rest(Math.min(workMs * restPerWork, restMsMax));
     } catch (error) {
       if (signal.aborted) return await this.#ledger.release(claim);
       this.#metrics.rounds.inc({ outcome: "failed" });
@@ -164,8 +152,4 @@ export class FunnelDayKeeper {
       });
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -4,6 +4,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
+import { Lanes } from "../background/lanes.ts";
 import type { JobClaim, JobLedger } from "./job-ledger.ts";
 import type { JobMetrics } from "./metrics.ts";
 import { runJob } from "./run-job.ts";
@@ -11,8 +12,6 @@ import { StatementProgress } from "./statement-progress.ts";
 
 /** Jobs of one worker process at once. */
 const lanes = 2;
-/** How often an idle lane looks for a job. */
-const idleMs = 1_000;
 const renewMs = 1_000;
 /** Longest work on one job. */
 const jobMsMax = 3_600_000;
@@ -24,9 +23,7 @@ export class JobRunner {
   readonly #ledger: JobLedger;
   readonly #metrics: JobMetrics;
   readonly #log: Logger;
-  readonly #stopping = new AbortController();
-  #lanes: Promise<void>[] = [];
-  #wake = Promise.withResolvers<void>();
+  readonly #lanes: Lanes<JobClaim>;
   #forgetAtMs = 0;
 
   constructor(options: {
@@ -41,44 +38,35 @@ export class JobRunner {
     this.#ledger = options.ledger;
     this.#metrics = options.metrics;
     this.#log = options.log;
+    this.#lanes = new Lanes({
+      lanes,
+      claim: () => this.#claim(),
+      work: (claim, signal) => this.#work(claim, signal),
+      trouble: "jobs could not be claimed or given back, trying again",
+      log: options.log,
+    });
   }
 
   start(): void {
-    this.#lanes = Array.from({ length: lanes }, () => this.#run());
+    this.#lanes.start();
   }
 
   /** There is a new job: idle lanes look at once. */
   wake(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    this.#lanes.wake();
   }
 
   /** Jobs under way are given back undone. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await Promise.all(this.#lanes);
+    await this.#lanes.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const woken = this.#wake.promise;
-      try {
-        await this.#forgetOld();
-        const claim = await this.#ledger.claim();
-        if (claim === undefined) await Promise.race([woken, pause(idleMs)]);
-        else await this.#work(claim);
-      } catch (error) {
-        // The relational store is away: nothing is claimed, and what was claimed comes back when its lease ends.
-        this.#log.warn({ err: error }, "jobs could not be claimed or given back, trying again");
-        await Promise.race([woken, pause(idleMs)]);
-      }
-    }
+  async #claim(): Promise<JobClaim | undefined> {
+    await this.#forgetOld();
+    return this.#ledger.claim();
   }
 
-  async #work(claim: JobClaim): Promise<void> {
-    const { signal } = this.#stopping;
+  async #work(claim: JobClaim, signal: AbortSignal): Promise<void> {
     const end = this.#metrics.jobSeconds.startTimer();
     const lost = new AbortController();
     const progress = new StatementProgress(this.#clickhouse, claim);
@@ -117,8 +105,4 @@ export class JobRunner {
     this.#forgetAtMs = performance.now() + forgetEveryMs;
     await this.#ledger.forgetOld();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,20 +1,18 @@
 // Keeps what is wanted of selectors: a lane that takes the selector that is due the longest, computes some of its days
 // and lets the next one have its turn. Any number of worker processes do this at once; claims keep them apart.
-import { ClickHouseError } from "@clickhouse/client";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
-import { MillraceError } from "#schemas/errors.ts";
 import type { SelectorStatement } from "#schemas/selectors/selector.ts";
 import { callService } from "#streams/call-service.ts";
+import { describeFailure } from "../background/describe-failure.ts";
+import { Lanes } from "../background/lanes.ts";
 import { findDueDays, takeDays } from "./find-due-days.ts";
 import type { PartialMetrics } from "./metrics.ts";
 import { removeReplaced, removeUnused } from "./remove-stale.ts";
 import type { SelectorClaim, SelectorLedger } from "./selector-ledger.ts";
 import { writeDays, type Written } from "./write-days.ts";
 
-/** How often an idle lane looks for a selector that is due. */
-const idleMs = 1_000;
 /** Longest work on one selector before others have their turn; shorter than its lease. */
 const roundMsMax = 20_000;
 const claimMsMax = 100_000;
@@ -38,57 +36,40 @@ interface Options {
 
 export class PartialKeeper {
   readonly #options: Options;
-  readonly #stopping = new AbortController();
-  readonly #stopped: Promise<void>;
-  #lane: Promise<void> = Promise.resolve();
-  #wake = Promise.withResolvers<void>();
+  readonly #lanes: Lanes<SelectorClaim>;
   #cleanAtMs = performance.now() + cleanMs;
 
   constructor(options: Options) {
     this.#options = options;
-    this.#stopped = new Promise((resolve) => {
-      this.#stopping.signal.addEventListener("abort", () => resolve(), { once: true });
+    this.#lanes = new Lanes({
+      lanes: 1,
+      claim: (signal) => this.#claim(signal),
+      work: (claim, signal) => this.#work(claim, signal),
+      trouble: "selectors could not be claimed, given back or cleaned, trying again",
+      log: options.log,
     });
   }
 
   start(): void {
-    this.#lane = this.#run();
+    this.#lanes.start();
   }
 
   /** Something new is wanted: an idle lane looks at once. */
   wake(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    this.#lanes.wake();
   }
 
   /** Work under way is given back undone; days that were written count. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#lane;
+    await this.#lanes.stop();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    const { ledger, log } = this.#options;
-    while (!signal.aborted) {
-      const woken = this.#wake.promise;
-      try {
-        const claim = await ledger.claim();
-        if (claim !== undefined) await this.#work(claim);
-        else await Promise.race([woken, pause(idleMs)]);
-        if (performance.now() > this.#cleanAtMs) await this.#clean();
-      } catch (error) {
-        if (signal.aborted) return;
-        // A store is away: what was claimed comes back when its lease ends.
-        log.warn({ err: error }, "selectors could not be claimed, given back or cleaned, trying again");
-        await Promise.race([woken, pause(idleMs)]);
-      }
-    }
+  async #claim(signal: AbortSignal): Promise<SelectorClaim | undefined> {
+    if (performance.now() > this.#cleanAtMs) await this.#clean(signal);
+    return this.#options.ledger.claim();
   }
 
-  async #work(claim: SelectorClaim): Promise<void> {
-    const { signal } = this.#stopping;
+  async #work(claim: SelectorClaim, signal: AbortSignal): Promise<void> {
     const { ledger, metrics, log } = this.#options;
     const end = metrics.roundSeconds.startTimer();
     try {
@@ -122,7 +103,7 @@ export class PartialKeeper {
         refused: days.refused + written.daysRefused,
         behind: days.behind - written.daysKept - written.daysRefused,
       };
-      await Promise.race([pause((performance.now() - workedMs) * restPerWork), this.#stopped]);
+      await this.#lanes.rest((performance.now() - workedMs) * restPerWork);
       signal.throwIfAborted();
     }
     const ms = performance.now() - startedMs;
@@ -149,22 +130,10 @@ export class PartialKeeper {
     )) as SelectorStatement;
   }
 
-  async #clean(): Promise<void> {
+  async #clean(stopping: AbortSignal): Promise<void> {
     this.#cleanAtMs = performance.now() + cleanMs;
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(cleanMsMax)]);
+    const signal = AbortSignal.any([stopping, AbortSignal.timeout(cleanMsMax)]);
     await removeUnused(this.#options, signal);
     await removeReplaced(this.#options, signal);
   }
-}
-
-/** What an owner may read: codes and kinds, nothing of other servers' texts. */
-function describeFailure(error: unknown): string {
-  if (error instanceof MillraceError) return `${error.code}: ${error.message}`;
-  if (error instanceof ClickHouseError) return `STORE_REFUSED: ${error.type ?? error.code}`;
-  if (error instanceof Error && error.name === "TimeoutError") return "TIMEOUT: the work took too long";
-  return "STORE_UNAVAILABLE: a store is away";
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

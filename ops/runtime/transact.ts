@@ -1,6 +1,6 @@
 // All or nothing in the relational store.
 import type pg from "pg";
-import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { Postgres } from "./postgres.ts";
 
 export async function transact<T>(
   postgres: Postgres,
