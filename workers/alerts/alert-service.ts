@@ -3,13 +3,14 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { AlertShape } from "#schemas/alerts/alert.ts";
 import type { Delivery } from "#schemas/alerts/incident.ts";
 import type { Logger } from "#ops/runtime/log.ts";
+import { readMember } from "#schemas/operations/read-body.ts";
 import { callService } from "#streams/call-service.ts";
 import { serve, type Call } from "#streams/services.ts";
 import type { AlertEvaluator } from "./alert-evaluator.ts";
 import type { AlertSender } from "./alert-sender.ts";
 import type { AlertStore } from "./alert-store.ts";
 import type { IncidentStore } from "./incident-store.ts";
-import { readAlert, readId } from "./read-alert.ts";
+import { readAlert } from "./read-alert.ts";
 
 /** Checking reads next to nothing. */
 const checkMsMax = 10_000;
@@ -69,16 +70,18 @@ export function serveAlerts(options: {
         return saved;
       },
       list: async (_payload, call) => ({ alerts: await store.list(call.projectId) }),
-      get: (payload, call) => store.find(call.projectId, readId(payload)),
+      get: (payload, call) => store.find(call.projectId, readMember(payload, "id")),
       delete: async (payload, call) => {
-        const id = readId(payload);
+        const id = readMember(payload, "id");
         await store.delete(call.projectId, id);
         return { id, deleted: true };
       },
       incidents: async (payload, call) => ({
-        incidents: await incidents.list(call.projectId, readId(payload)),
+        incidents: await incidents.list(call.projectId, readMember(payload, "id")),
       }),
-      test: async (payload, call) => ({ deliveries: await test(call.projectId, readId(payload), call) }),
+      test: async (payload, call) => ({
+        deliveries: await test(call.projectId, readMember(payload, "id"), call),
+      }),
     },
   });
 }

@@ -1,15 +1,14 @@
 // The service `users`: who a person is, joining ids, separating them. A change is answered once the analytics store
 // has it, so every query that begins after the answer sees it.
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { Static, TSchema } from "@sinclair/typebox";
-import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ClientBase } from "pg";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { transact } from "#ops/runtime/transact.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import { isUserId } from "#schemas/events/event.ts";
-import { fieldPath } from "#schemas/query/check.ts";
+import { compileBody, invalidBody, readMember } from "#schemas/operations/read-body.ts";
 import { mergeContract, unmergeContract, type PersonIds } from "#schemas/users/user.ts";
 import { serve, type Call } from "#streams/services.ts";
 import { findMainKey, idsOfKeys, keysOfPerson, personOfNumber } from "./find-person.ts";
@@ -29,6 +28,7 @@ interface UserServiceOptions {
   log: Logger;
 }
 
+/** Wrong ids that one answer names. */
 const problemsMax = 20;
 const checkMerge = compileBody(mergeContract);
 const checkUnmerge = compileBody(unmergeContract);
@@ -39,7 +39,7 @@ export function serveUsers(options: UserServiceOptions): { stop(): Promise<void>
     log: options.log,
     methods: {
       get: (payload, call) => {
-        const { id } = JSON.parse(new TextDecoder().decode(payload)) as { id: string };
+        const id = readMember(payload, "id");
         return loadProfile(options, call.projectId, id);
       },
       merge: (payload, call) => mergeIds(options, call.projectId, idOf(call), checkMerge(payload).ids),
@@ -143,18 +143,10 @@ async function inTransaction(
   projectId: number,
   work: (client: ClientBase) => Promise<void>,
 ): Promise<void> {
-  const client = await postgres.connect();
-  try {
-    await client.query("BEGIN");
+  await transact(postgres, async (client) => {
     await lockPersons(client, projectId);
     await work(client);
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
+  });
 }
 
 function refuseIds(ids: readonly string[], problemOf: (id: string) => string | undefined): void {
@@ -162,33 +154,5 @@ function refuseIds(ids: readonly string[], problemOf: (id: string) => string | u
     const message = problemOf(each);
     return message === undefined ? [] : [{ path: `ids[${index}]`, message }];
   });
-  if (problems.length > 0) throw invalidBody(problems);
-}
-
-function invalidBody(problems: readonly { path: string; message: string }[]): MillraceError {
-  const first = problems[0];
-  const where = first === undefined || first.path === "" ? "" : `\`${first.path}\`: `;
-  return new MillraceError("INVALID_BODY", {
-    message: `The body does not have the expected shape: ${where}${first?.message ?? ""}.`,
-    details: problems.slice(0, problemsMax),
-  });
-}
-
-function compileBody<T extends TSchema>(schema: T): (payload: Uint8Array) => Static<T> {
-  const compiled = TypeCompiler.Compile(schema);
-  return (payload) => {
-    let body: unknown;
-    try {
-      body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
-    } catch (error) {
-      throw new MillraceError("MALFORMED_JSON", { cause: error });
-    }
-    if (compiled.Check(body)) return body;
-    const problems: { path: string; message: string }[] = [];
-    for (const error of compiled.Errors(body)) {
-      problems.push({ path: fieldPath(error.path), message: error.message });
-      if (problems.length === problemsMax) break;
-    }
-    throw invalidBody(problems);
-  };
+  if (problems.length > 0) throw invalidBody(problems.slice(0, problemsMax));
 }

@@ -2,7 +2,7 @@
 import { MillraceError } from "#schemas/errors.ts";
 import { dashboardLimits, type Dashboard, type DashboardTile } from "#schemas/insights/dashboard.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
-import { invalidBody } from "./read-body.ts";
+import { invalidBody } from "#schemas/operations/read-body.ts";
 
 interface DashboardRow {
   public_id: string;

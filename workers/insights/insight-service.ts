@@ -4,13 +4,14 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { CheckedInsight, InsightShape } from "#schemas/insights/insight.ts";
 import { selectorsOf } from "#schemas/selectors/selectors-of.ts";
+import { readMember } from "#schemas/operations/read-body.ts";
 import { callService } from "#streams/call-service.ts";
 import { serve, type Call } from "#streams/services.ts";
 import { registerSelectors } from "../partials/register-selectors.ts";
 import type { DashboardStore } from "./dashboard-store.ts";
 import { keepFunnel } from "./funnel-ledger.ts";
 import type { InsightStore, OnChange } from "./insight-store.ts";
-import { readDashboard, readId, readInsight } from "./read-body.ts";
+import { readDashboard, readInsight } from "./read-body.ts";
 
 /** Checking reads next to nothing. */
 const checkMsMax = 10_000;
@@ -70,9 +71,9 @@ export function serveInsights(options: {
         return insights.replace(call.projectId, idOf(call), insight, keep(call.projectId, insight, funnel));
       },
       list: async (_payload, call) => ({ insights: await insights.list(call.projectId) }),
-      get: (payload, call) => insights.find(call.projectId, readId(payload)),
+      get: (payload, call) => insights.find(call.projectId, readMember(payload, "id")),
       delete: async (payload, call) => {
-        const id = readId(payload);
+        const id = readMember(payload, "id");
         await insights.delete(call.projectId, id, forget(call.projectId));
         return { id, deleted: true };
       },
@@ -80,9 +81,9 @@ export function serveInsights(options: {
       replace_dashboard: (payload, call) =>
         dashboards.replace(call.projectId, idOf(call), readDashboard(payload)),
       list_dashboards: async (_payload, call) => ({ dashboards: await dashboards.list(call.projectId) }),
-      get_dashboard: (payload, call) => dashboards.find(call.projectId, readId(payload)),
+      get_dashboard: (payload, call) => dashboards.find(call.projectId, readMember(payload, "id")),
       delete_dashboard: async (payload, call) => {
-        const id = readId(payload);
+        const id = readMember(payload, "id");
         await dashboards.delete(call.projectId, id);
         return { id, deleted: true };
       },

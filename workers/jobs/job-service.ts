@@ -3,8 +3,8 @@ import { gunzip } from "node:zlib";
 import { promisify } from "node:util";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
-import { MillraceError } from "#schemas/errors.ts";
 import { jobLimits, type CreateJob } from "#schemas/jobs/job.ts";
+import { parseJson, readMember } from "#schemas/operations/read-body.ts";
 import { callService } from "#streams/call-service.ts";
 import { serve, type Call } from "#streams/services.ts";
 import type { JobRunner } from "./job-runner.ts";
@@ -41,7 +41,7 @@ export function serveJobs(options: {
       },
       // Called by the query tier, with a query that it has read itself; null when no job was begun.
       create_exact: async (payload, call) => {
-        const job = parse(payload) as unknown as CreateJob;
+        const job = parseJson(payload) as CreateJob;
         const created = await store.create(call.projectId, { ...job, origin: "sample" });
         runner.wake();
         return created;
@@ -73,14 +73,5 @@ async function readResult(result: Buffer): Promise<Buffer> {
 }
 
 function idOf(payload: Uint8Array): string {
-  return String(parse(payload)["job_id"]);
-}
-
-/** From the edge, which builds it of the address; or from the query tier. */
-function parse(payload: Uint8Array): Record<string, unknown> {
-  try {
-    return JSON.parse(new TextDecoder().decode(payload)) as Record<string, unknown>;
-  } catch (error) {
-    throw new MillraceError("MALFORMED_JSON", { cause: error });
-  }
+  return readMember(payload, "job_id");
 }
