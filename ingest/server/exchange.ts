@@ -1,9 +1,9 @@
 // One request and its answer, over uWebSockets.js: bodies within bounds, answers corked, and nothing touched after
 // the client has left. Handlers see this class and never the library.
-import { Readable } from "node:stream";
 import type { HttpRequest, HttpResponse } from "uWebSockets.js";
 import { MillraceError } from "#schemas/errors.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import { BodyStream, type BodyStreamLimits } from "./body-stream.ts";
 
 /** The part of the request that is readable only until the handler returns. */
 export interface RequestHead {
@@ -66,9 +66,6 @@ const statusTexts: Readonly<Record<number, string>> = {
   503: "503 Service Unavailable",
 };
 
-/** Of a streamed body, received and not read yet: past it the sender is held back. */
-const bodyAheadBytesMax = 512 * 1024;
-
 const jsonType = "application/json";
 const clientLeft = 499;
 
@@ -85,8 +82,7 @@ export class Exchange {
   #bodyTimer: NodeJS.Timeout | undefined;
   #onLeft: (() => void) | undefined;
   #onWritable: (() => void) | undefined;
-  #body: Readable | undefined;
-  #isPaused = false;
+  #body: BodyStream | undefined;
 
   constructor(response: HttpResponse, route: RouteTraits, requestId: string, owner: ExchangeOwner) {
     this.#response = response;
@@ -154,42 +150,19 @@ export class Exchange {
    * Receives the body piece by piece, no faster than it is read; to be called before the handler first waits.
    * The stream fails with BODY_TOO_LARGE, with REQUEST_TIMEOUT, or with the exchange when that ends before.
    */
-  streamBody(limits: { bytesMax: number; idleMs: number; deadlineMs: number }): Readable {
-    const body = new Readable({
-      highWaterMark: bodyAheadBytesMax,
-      read: () => this.#resume(),
-      destroy: (error, done) => {
-        clearTimeout(idle);
-        clearTimeout(deadline);
-        done(error);
+  streamBody(limits: BodyStreamLimits): BodyStream {
+    const response = this.#response;
+    const body = new BodyStream(
+      {
+        pause: () => void (this.#done || response.pause()),
+        resume: () => void (this.#done || response.resume()),
       },
-    });
-    const timeout = (): void => void body.destroy(new MillraceError("REQUEST_TIMEOUT"));
-    let idle = setTimeout(timeout, limits.idleMs);
-    const deadline = setTimeout(timeout, limits.deadlineMs);
-    // Whoever reads it hears of its failure too; nobody may be reading yet, or any more.
-    body.on("error", () => undefined);
+      limits,
+    );
     this.#body = body;
-    let received = 0;
-    this.#response.onData((chunk, isLast) => {
-      if (this.#done || body.destroyed) return;
-      received += chunk.byteLength;
-      if (received > limits.bytesMax) {
-        body.destroy(new MillraceError("BODY_TOO_LARGE"));
-        return;
-      }
-      clearTimeout(idle);
+    response.onData((chunk, isLast) => {
       // The library takes the memory back when this callback returns.
-      const isHungry = body.push(Buffer.from(chunk.slice(0)));
-      if (isLast) {
-        body.push(null);
-      } else if (isHungry) {
-        idle = setTimeout(timeout, limits.idleMs);
-      } else {
-        // While we hold the sender back, silence is not its fault.
-        this.#isPaused = true;
-        this.#response.pause();
-      }
+      if (!this.#done) body.take(chunk, isLast);
     });
     return body;
   }
@@ -274,7 +247,8 @@ export class Exchange {
     close: boolean,
   ): void {
     if (this.#done) return;
-    this.#resume();
+    // While the connection may still be touched: a sender that was held back goes on, into nothing.
+    this.#giveUpBody();
     this.#finish(status);
     this.#response.cork(() => {
       this.#writeHead(status, contentType, headers);
@@ -301,12 +275,6 @@ export class Exchange {
     response.writeHeader("Vary", "Origin");
   }
 
-  #resume(): void {
-    if (!this.#isPaused || this.#done) return;
-    this.#isPaused = false;
-    this.#response.resume();
-  }
-
   #left(): void {
     if (this.#done) return;
     this.#finish(clientLeft);
@@ -314,11 +282,15 @@ export class Exchange {
     this.#onWritable?.();
   }
 
+  #giveUpBody(): void {
+    if (this.#body?.isWhole === false) this.#body.destroy(new MillraceError("UPLOAD_INCOMPLETE"));
+  }
+
   #finish(status: number): void {
     this.#done = true;
     this.#owner.open -= 1;
     clearTimeout(this.#bodyTimer);
-    if (this.#body?.readableEnded === false) this.#body.destroy(new MillraceError("UPLOAD_INCOMPLETE"));
+    this.#giveUpBody();
     if (this.#bodyBytes > 0) this.#owner.budget.give(this.#bodyBytes);
     this.#bodyBytes = 0;
     this.#owner.observer.finished(this.route, status);

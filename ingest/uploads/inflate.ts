@@ -1,6 +1,5 @@
 // A body on its way to disk: decompressed as its header says, and once more when the file itself is gzip.
-import { Readable, type Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, constants } from "node:zlib";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Encoding } from "../events/decompress.ts";
@@ -31,8 +30,7 @@ function isZlibError(error: unknown): boolean {
 async function* decode(source: AsyncIterable<Buffer>, encoding: Encoding): AsyncIterable<Buffer> {
   const decoder = createDecoder(encoding);
   // The source's failure ends the decoder, and comes out of the loop below.
-  const fed = pipeline(Readable.from(source, { objectMode: false }), decoder);
-  fed.catch(() => undefined);
+  const fed = feed(source, decoder).catch((error: unknown) => void decoder.destroy(error as Error));
   try {
     for await (const piece of decoder as AsyncIterable<Buffer>) yield piece;
     await fed;
@@ -41,6 +39,16 @@ async function* decode(source: AsyncIterable<Buffer>, encoding: Encoding): Async
   } finally {
     decoder.destroy();
   }
+}
+
+/** A piece is asked for once the one before it is decoded: its bytes are valid until then. */
+async function feed(source: AsyncIterable<Buffer>, decoder: Transform): Promise<void> {
+  for await (const piece of source) {
+    await new Promise<void>((resolve, reject) => {
+      decoder.write(piece, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+  decoder.end();
 }
 
 async function* prepend(first: Buffer, rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {

@@ -12,9 +12,9 @@ import {
 import { authorize } from "../access/authorize.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import { parseEncoding, type Encoding } from "../events/decompress.ts";
+import type { BodyStream } from "../server/body-stream.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 import type { Handler } from "../server.ts";
-import type { Readable } from "node:stream";
 import { inflate } from "./inflate.ts";
 import type { PrepareInput, PrepareOutput } from "./prepare-file.ts";
 import type { UploadProcessor } from "./processor.ts";
@@ -61,7 +61,7 @@ export interface UploadReceiver {
 
 export function createUploadReceiver(options: ReceiveUploadOptions): UploadReceiver {
   const { keys, files, records, processor } = options;
-  const receiving = new Set<Readable>();
+  const receiving = new Set<BodyStream>();
   let isStopped = false;
   const shuttingDown = (): MillraceError => new MillraceError("SHUTTING_DOWN", { retryAfterSeconds: 1 });
 
@@ -101,7 +101,6 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
       exchange.answer(202, JSON.stringify({ upload_id: id }), [["Location", `/v1/uploads/${id}`]]);
     } finally {
       receiving.delete(body);
-      body.destroy();
     }
   }
 
@@ -152,7 +151,7 @@ async function receive(
   options: ReceiveUploadOptions,
   id: string,
   request: Request,
-  body: ReturnType<Exchange["streamBody"]>,
+  body: BodyStream,
 ): Promise<Received> {
   let bytes = 0;
   let fileName: string | null = null;
