@@ -90,6 +90,13 @@ export const configTable = {
     default: "",
     description: "CIDRs whose X-Forwarded-For is believed, comma separated.",
   },
+  MILLRACE_GEO_FILE: {
+    kind: "string",
+    default: undefined,
+    description:
+      "Database of places in MaxMind's format (.mmdb): events of browsers get country, region and city of their " +
+      "address, which is not kept. Read again when it changes; unset: none.",
+  },
   MILLRACE_PARTITIONS: {
     kind: "integer",
     default: "4",
@@ -218,6 +225,13 @@ export const configTable = {
       "Private networks (CIDRs, comma separated, or `none`) that webhooks may reach; unset: this machine, when the " +
       "edge is bound to a loopback address without trusted proxies, else none.",
   },
+  MILLRACE_REDIRECTS_PER_SECOND_MAX: {
+    kind: "integer",
+    default: "20000",
+    min: 0,
+    max: 10_000_000,
+    description: "Visits of short links that each edge answers to one address in a second; 0: no limit.",
+  },
   MILLRACE_LOG_LEVEL: {
     kind: "string",
     default: "info",
@@ -254,6 +268,7 @@ export interface Config {
   readonly readKey: string | undefined;
   readonly adminKey: string | undefined;
   readonly trustedProxies: readonly string[];
+  readonly geoFile: string | undefined;
   readonly partitions: number;
   readonly workerProcesses: number;
   readonly workerThreads: number;
@@ -273,6 +288,8 @@ export interface Config {
   readonly mailFrom: string;
   /** Private networks that webhooks may reach, as CIDRs. */
   readonly webhookPrivate: readonly string[];
+  /** Visits of short links a second and address; 0: no limit. */
+  readonly redirectsPerSecondMax: number;
   readonly logLevel: string;
   readonly instance: string | undefined;
   readonly supervised: boolean;
@@ -353,6 +370,7 @@ export function readConfig(env: Environment = process.env): Config {
     readKey: text("MILLRACE_READ_KEY"),
     adminKey: text("MILLRACE_ADMIN_KEY"),
     trustedProxies: (text("MILLRACE_TRUSTED_PROXIES") ?? "").split(",").filter((cidr) => cidr !== ""),
+    geoFile: text("MILLRACE_GEO_FILE"),
     partitions: integer("MILLRACE_PARTITIONS"),
     workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
     workerThreads: integer("MILLRACE_WORKER_THREADS"),
@@ -371,6 +389,7 @@ export function readConfig(env: Environment = process.env): Config {
     smtpUrl: text("MILLRACE_SMTP_URL"),
     mailFrom: text("MILLRACE_MAIL_FROM") as string,
     webhookPrivate,
+    redirectsPerSecondMax: integer("MILLRACE_REDIRECTS_PER_SECOND_MAX"),
     logLevel,
     instance: text("MILLRACE_INSTANCE"),
     supervised: integer("MILLRACE_SUPERVISED") === 1,
