@@ -45,8 +45,10 @@ export async function startInstallation(
   for (;;) {
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
     if (ready?.status === 200) break;
-    if (child.exitCode !== null || Date.now() > deadline)
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await end(child);
       throw new Error("the installation did not become ready");
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const keys = JSON.parse(await readFile(join(dataDir, "keys.json"), "utf8")) as BenchInstallation["keys"];
