@@ -86,7 +86,8 @@ try {
     `| answers that one socket got | ${sent.framesOfOne.min} to ${sent.framesOfOne.max} |`,
     `| edge's memory | ${idle.residentMb["ingest"]} MB idle, ${edgeMbMax} MB at most |`,
   ].join("\n");
-  if (values.write) await writeResult({ name: "sockets", options, result, table });
+  const { port: _port, key: _key, ...asked } = options;
+  if (values.write) await writeResult({ name: "sockets", options: asked, result, table });
   else console.log(table);
 } finally {
   await installation.stop();
