@@ -9,6 +9,8 @@ import { BodyStream, type BodyStreamLimits } from "./body-stream.ts";
 export interface RequestHead {
   /** Empty when absent; `name` in lower case. */
   header(name: string): string;
+  /** Every line of a header that may come more than once, in order. */
+  headerLines(name: string): readonly string[];
   /** The raw query string, without "?". */
   query(): string;
   /** A parameter of the route's path, decoded. Throws INVALID_PARAMETER. */
@@ -301,6 +303,11 @@ export class Exchange {
 export function readHead(request: HttpRequest): RequestHead {
   return {
     header: (name) => request.getHeader(name),
+    headerLines: (name) => {
+      const lines: string[] = [];
+      request.forEach((key, value) => void (key === name && lines.push(value)));
+      return lines;
+    },
     // Undefined, whatever its type says, when the address has none.
     query: () => (request.getQuery() as string | undefined) ?? "",
     parameter(index) {

@@ -129,11 +129,16 @@ export class SocketServer {
   }
 }
 
-const headersKept = ["user-agent", "origin", "authorization"] as const;
+const headersKept = ["user-agent", "origin", "authorization", "x-forwarded-for"] as const;
 
 function copyHead(request: HttpRequest): RequestHead {
   const head = readHead(request);
-  const headers = new Map<string, string>(headersKept.map((name) => [name, head.header(name)]));
+  const headers = new Map<string, readonly string[]>(headersKept.map((name) => [name, head.headerLines(name)]));
   const query = head.query();
-  return { header: (name) => headers.get(name) ?? "", query: () => query, parameter: () => "" };
+  return {
+    header: (name) => headers.get(name)?.[0] ?? "",
+    headerLines: (name) => headers.get(name) ?? [],
+    query: () => query,
+    parameter: () => "",
+  };
 }

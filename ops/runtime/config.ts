@@ -88,7 +88,7 @@ export const configTable = {
   MILLRACE_TRUSTED_PROXIES: {
     kind: "list",
     default: "",
-    description: "CIDRs whose X-Forwarded-For is believed, comma separated.",
+    description: "CIDRs or addresses of proxies whose X-Forwarded-For is believed, comma separated.",
   },
   MILLRACE_GEO_FILE: {
     kind: "string",
@@ -351,6 +351,12 @@ export function readConfig(env: Environment = process.env): Config {
   if (!["debug", "info", "warn", "error"].includes(logLevel)) {
     problems.push(`MILLRACE_LOG_LEVEL must be debug, info, warn or error; it is "${logLevel}"`);
   }
+  const trustedProxies = (values["MILLRACE_TRUSTED_PROXIES"] ?? "").split(",").filter((cidr) => cidr !== "");
+  for (const network of trustedProxies) {
+    if (isIP(network) === 0 && !isNetwork(network)) {
+      problems.push(`MILLRACE_TRUSTED_PROXIES must be CIDRs or addresses; "${network}" is neither`);
+    }
+  }
   const webhookPrivate = readWebhookPrivate(values, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
@@ -369,7 +375,7 @@ export function readConfig(env: Environment = process.env): Config {
     writeKey: text("MILLRACE_WRITE_KEY"),
     readKey: text("MILLRACE_READ_KEY"),
     adminKey: text("MILLRACE_ADMIN_KEY"),
-    trustedProxies: (text("MILLRACE_TRUSTED_PROXIES") ?? "").split(",").filter((cidr) => cidr !== ""),
+    trustedProxies,
     geoFile: text("MILLRACE_GEO_FILE"),
     partitions: integer("MILLRACE_PARTITIONS"),
     workerProcesses: integer("MILLRACE_WORKER_PROCESSES"),
