@@ -133,7 +133,9 @@ const headersKept = ["user-agent", "origin", "authorization", "x-forwarded-for"]
 
 function copyHead(request: HttpRequest): RequestHead {
   const head = readHead(request);
-  const headers = new Map<string, readonly string[]>(headersKept.map((name) => [name, head.headerLines(name)]));
+  const headers = new Map<string, readonly string[]>(
+    headersKept.map((name) => [name, head.headerLines(name)]),
+  );
   const query = head.query();
   return {
     header: (name) => headers.get(name)?.[0] ?? "",
