@@ -5,7 +5,10 @@ import { compileCheck, type FieldProblem } from "../query/check.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Throws MALFORMED_JSON or INVALID_ENCODING. */
+/** Escapes of JSON that stand for what no text in the relational store can hold. */
+const suspicious = /\\u(?:0000|d[89a-f])/i;
+
+/** Throws MALFORMED_JSON, INVALID_ENCODING, or INVALID_BODY for a text with NUL or half a character. */
 export function parseJson(payload: Uint8Array): unknown {
   let text: string;
   try {
@@ -13,6 +16,32 @@ export function parseJson(payload: Uint8Array): unknown {
   } catch (error) {
     throw new MillraceError("INVALID_ENCODING", { cause: error });
   }
+  const value = parseText(text);
+  if (suspicious.test(text) && !isStorable(value)) {
+    throw new MillraceError("INVALID_BODY", {
+      message: "A text of the body holds NUL (\\u0000) or half of a surrogate pair, which cannot be stored.",
+    });
+  }
+  return value;
+}
+
+/** Every text of it, names of members too. Not by recursion: values may be nested deeper than the stack. */
+function isStorable(value: unknown): boolean {
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const each = left.pop();
+    if (typeof each === "string") {
+      if (!each.isWellFormed() || each.includes("\0")) return false;
+    } else if (Array.isArray(each)) {
+      for (const item of each) left.push(item);
+    } else if (typeof each === "object" && each !== null) {
+      for (const [name, member] of Object.entries(each)) left.push(name, member);
+    }
+  }
+  return true;
+}
+
+function parseText(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
