@@ -38,6 +38,7 @@ import { createPartialMetrics } from "./partials/metrics.ts";
 import { PartialKeeper } from "./partials/partial-keeper.ts";
 import { SelectorLedger } from "./partials/selector-ledger.ts";
 import { registerSelectors } from "./partials/register-selectors.ts";
+import { LiveInterests } from "./live/live-interests.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
@@ -103,6 +104,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const users = serveUsers({ connection, postgres, clickhouse, persons, partitions, log });
     releasers.add("users", () => users.stop());
 
+    const live = new LiveInterests({ connection, log });
+    live.start();
+    releasers.add("live interests", () => live.stop());
     const leases = new PartitionLeases({ postgres, instance, partitions, logId });
     await leases.ensureRows();
     const events = new EventWorkers(
@@ -117,6 +121,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
         log,
         metrics,
         persons,
+        live,
         logId,
         partitions,
         readRetention: () => retention.days,

@@ -1,6 +1,7 @@
 // What a filter's shape cannot say: does the value fit the operator, is what it needs there yet, is it too much?
 import { invalidQuery, type FieldProblem } from "#schemas/query/check.ts";
-import type { Filter, PropertyFilter } from "#schemas/query/filter.ts";
+import { filterValueProblems } from "#schemas/query/filter-values.ts";
+import type { Filter } from "#schemas/query/filter.ts";
 import { queryLimits } from "#schemas/query/limits.ts";
 import type { CohortUse } from "../people/people.ts";
 import { isPropertyName } from "./property.ts";
@@ -26,7 +27,7 @@ export function checkFilters(
     } else if ("cohort" in filter) {
       cohortsUsed.push({ id: filter.cohort, path: `${path}.cohort` });
     } else {
-      problems.push(...propertyProblems(filter, path));
+      problems.push(...checkProperty(filter.property, filter.on, path), ...filterValueProblems(filter, path));
     }
   };
   for (const { path, filters } of lists) {
@@ -40,25 +41,6 @@ export function checkFilters(
   }
   if (problems.length > 0) throw invalidQuery(problems.slice(0, 20));
   return cohortsUsed;
-}
-
-function propertyProblems(filter: PropertyFilter, path: string): FieldProblem[] {
-  const problems: FieldProblem[] = checkProperty(filter.property, filter.on, path);
-  const { operator, value } = filter;
-  const wrongValue = (message: string): void => void problems.push({ path: `${path}.value`, message });
-  const list = Array.isArray(value);
-  if (operator === "is_set" || operator === "is_not_set") {
-    // A value that is there means nothing: clients send "" or null objects along.
-    return problems;
-  }
-  if (value === undefined) wrongValue(`is required for ${operator}`);
-  else if (operator === "in" || operator === "not_in") {
-    if (!list) wrongValue(`must be a list for ${operator}`);
-  } else if (list) wrongValue(`must not be a list for ${operator}`);
-  else if (["gt", "gte", "lt", "lte"].includes(operator) && typeof value === "boolean") {
-    wrongValue(`must be a number or a string for ${operator}`);
-  }
-  return problems;
 }
 
 /** Problems of a property that a filter, a math or a breakdown names. */

@@ -2,6 +2,9 @@
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
+import type { LiveInterest } from "#schemas/live/live-messages.ts";
+import type { LiveMessage } from "../live/live-interests.ts";
+import { selectLive } from "../live/select-live.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
 import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
@@ -37,6 +40,8 @@ export interface BatchInput {
   ranges: NumberRange[];
   /** Days that each project's raw events are kept (0: for ever); projects that are not named keep for ever. */
   retentionDays: [projectId: number, days: number][];
+  /** What is listened to; undefined when nobody listens. */
+  live?: readonly LiveInterest[] | undefined;
 }
 
 export type BatchOutput =
@@ -57,6 +62,8 @@ export type BatchOutput =
       quarantined: number;
       marks: Marks;
       dead: DeadBlock[];
+      /** What listeners are told once the batch is stored; undefined when there is nothing to tell. */
+      live: LiveMessage[] | undefined;
       events: number;
     };
 
@@ -93,6 +100,7 @@ export function processBatch(input: BatchInput): BatchOutput {
     quarantined: quarantined.length + unencodable.length,
     marks: { fingerprints: marks.slice(), newUsers },
     dead,
+    live: input.live && selectLive(fresh, input.live, { partition: input.partition, except: unencodable }),
     events: events.length,
   };
 }

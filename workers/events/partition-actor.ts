@@ -11,6 +11,7 @@ import { firstSequence } from "#streams/log-state.ts";
 import { PartitionReader, readRange, type BlockMessage } from "#streams/partition-reader.ts";
 import { BatchJoins } from "../identity/batch-joins.ts";
 import type { PersonPublisher } from "../identity/publish-persons.ts";
+import type { LiveInterests } from "../live/live-interests.ts";
 import { releaseAliasesOf } from "../identity/release-aliases.ts";
 import type { Lease } from "../actors/partition-leases.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
@@ -55,6 +56,7 @@ export interface ActorOptions {
   log: Logger;
   metrics: PipelineMetrics;
   persons: PersonPublisher;
+  live: LiveInterests;
   logId: string;
   partitions: number;
   /** Days that each project's raw events are kept; fresh at each call. */
@@ -262,11 +264,16 @@ export class PartitionActor {
       const dead = blocks.map((block) => ({ sequence: block.sequence, reason }));
       await buryBlocks(this.#options.connection, blocks, dead, this.partition);
       output.rows = 0;
+      output.live = undefined;
       output.marks.fingerprints = new Uint32Array(0);
     }
     metrics.insertSeconds.observe((performance.now() - insertStartedAtMs) / 1000);
     await this.#ledger.commit({ ...intent, rows: output.rows });
 
+    // What was stored before and is written again was told then.
+    if (output.live !== undefined && intent.to > this.#committedSequence) {
+      this.#options.live.publish(output.live);
+    }
     this.#committedSequence = Math.max(this.#committedSequence, intent.to);
     this.#committedAt = new Date().toISOString();
     this.#underWaySinceMs = undefined;
@@ -318,6 +325,7 @@ export class PartitionActor {
         marks: this.#marks,
         ranges: this.#ranges,
         retentionDays: this.#options.readRetention(),
+        live: this.#options.live.current,
       };
       const startedAtMs = performance.now();
       const output = (await this.#options.pool.run(input, { name: "processBatch" })) as BatchOutput;
