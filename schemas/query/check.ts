@@ -11,6 +11,7 @@ export interface FieldProblem {
 }
 
 const problemsMax = 20;
+const pathLengthMax = 200;
 
 export function invalidQuery(problems: readonly FieldProblem[]): MillraceError {
   const first = problems[0];
@@ -25,14 +26,21 @@ export function invalidQuery(problems: readonly FieldProblem[]): MillraceError {
 
 /** "/series/0/math" as "series[0].math". */
 export function fieldPath(pointer: string): string {
-  return pointer
+  const path = pointer
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
     .reduce(
-      (path, part) => (/^\d+$/.test(part) ? `${path}[${part}]` : path === "" ? part : `${path}.${part}`),
+      (before, part) =>
+        /^\d+$/.test(part) ? `${before}[${part}]` : before === "" ? part : `${before}.${part}`,
       "",
     );
+  return shorten(path);
+}
+
+/** Names of fields may be as long as the body: an answer that repeats them is not. */
+function shorten(path: string): string {
+  return path.length > pathLengthMax ? `${path.slice(0, pathLengthMax)}…` : path;
 }
 
 /** Compiles a contract once; the check answers the typed query or throws INVALID_QUERY that names the fields. */
@@ -59,15 +67,11 @@ function refuseDeepNesting(value: unknown): void {
   for (let next = open.pop(); next; next = open.pop()) {
     if (typeof next.value !== "object" || next.value === null) continue;
     if (next.depth > nestingMax)
-      throw invalidQuery([{ path: topOf(next.path), message: "is nested too deep" }]);
+      throw invalidQuery([{ path: shorten(next.path), message: "is nested too deep" }]);
     for (const [key, inner] of Object.entries(next.value)) {
       open.push({ value: inner, path: next.path === "" ? key : next.path, depth: next.depth + 1 });
     }
   }
-}
-
-function topOf(path: string): string {
-  return path.length > 100 ? path.slice(0, 100) : path;
 }
 
 function literalsOf(schema: TSchema): string[] | undefined {

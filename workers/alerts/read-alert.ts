@@ -15,12 +15,12 @@ export function readAlert(payload: Uint8Array, options: { readonly mail: boolean
   const problems = alert.destinations.flatMap((destination, index) =>
     problemsOfDestination(destination, `destinations[${index}]`, options.mail),
   );
+  if (problems.length > 0) throw invalidBody(problems);
   const addresses = alert.destinations.map(addressOf);
   const repeated = addresses.findIndex((address, index) => addresses.indexOf(address) < index);
   if (repeated !== -1) {
-    problems.push({ path: `destinations[${repeated}]`, message: "is the same as one before" });
+    throw invalidBody([{ path: `destinations[${repeated}]`, message: "is the same as one before" }]);
   }
-  if (problems.length > 0) throw invalidBody(problems);
   const ofQuery = problemsOfQuery(alert);
   if (ofQuery.length > 0) throw invalidQuery(ofQuery);
   return alert;
