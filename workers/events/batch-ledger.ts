@@ -2,6 +2,7 @@
 // Every statement is fenced by the owner's epoch; a former owner gets LeaseLostError and stops.
 import type { ClientBase } from "pg";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { hasEffects, writeEffects, type BatchEffects } from "./batch-effects.ts";
 import type { NewUser } from "./identify-users.ts";
 
 /** Batches that are compared with the store at start; their blocks stay in the log. */
@@ -40,7 +41,8 @@ export class BatchLedger {
 
   /**
    * Records what is about to be written, the numbers of its new users, and what else happens with it, in one
-   * transaction. Answers false, having recorded nothing, when one of the users has a number already.
+   * transaction. Answers false, having recorded nothing, when one of the users has a number already. A batch that was
+   * committed before and is written again leaves the intent that may be open behind it.
    */
   async recordIntent(
     intent: OpenIntent,
@@ -51,7 +53,10 @@ export class BatchLedger {
     try {
       await client.query("BEGIN");
       const fenced = await client.query(
-        `UPDATE log_partitions SET intent_from = $3, intent_to = $4, intent_token = $5
+        `UPDATE log_partitions
+         SET intent_from = CASE WHEN committed_sequence < $4 THEN $3 ELSE intent_from END,
+             intent_to = CASE WHEN committed_sequence < $4 THEN $4 ELSE intent_to END,
+             intent_token = CASE WHEN committed_sequence < $4 THEN $5 ELSE intent_token END
          WHERE partition = $1 AND epoch = $2`,
         [this.#partition, this.#epoch, intent.from, intent.to, intent.token],
       );
@@ -106,30 +111,56 @@ export class BatchLedger {
     }));
   }
 
-  /** The batch is stored: moves the position past it. */
-  async commit(batch: StoredBatch): Promise<void> {
-    const result = await this.#postgres.query(
-      `WITH moved AS (
+  /**
+   * The batch is stored: moves the position past it, and writes its effects, in one transaction. A batch that was
+   * committed before, and written again because the store had lost it, had its effects then.
+   */
+  async commit(batch: StoredBatch, effects: BatchEffects): Promise<void> {
+    if (!hasEffects(effects)) {
+      await this.#move(this.#postgres, batch);
+      return;
+    }
+    const client = await this.#postgres.connect();
+    try {
+      await client.query("BEGIN");
+      if (await this.#move(client, batch)) await writeEffects(client, this.#partition, effects);
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => {});
+      throw error;
+    } finally {
+      client.release();
+    }
+  }
+
+  /** Answers whether the position moved: not past a batch that it had passed before. */
+  async #move(client: Pick<ClientBase, "query">, batch: StoredBatch): Promise<boolean> {
+    const result = await client.query<{ found: number; moved: boolean | null }>(
+      `WITH before AS (
+         SELECT partition, committed_sequence < $4 AS moves FROM log_partitions
+         WHERE partition = $1 AND epoch = $2 FOR UPDATE),
+       moved AS (
          UPDATE log_partitions
          SET committed_sequence = $4, committed_at = now(),
              intent_from = NULL, intent_to = NULL, intent_token = NULL
-         WHERE partition = $1 AND epoch = $2 RETURNING partition),
+         FROM before WHERE log_partitions.partition = before.partition AND moves),
        recorded AS (
          INSERT INTO log_batches (partition, from_sequence, to_sequence, token, rows)
-         SELECT partition, $3, $4, $5, $6 FROM moved
+         SELECT partition, $3, $4, $5, $6 FROM before
          ON CONFLICT (partition, from_sequence) DO UPDATE
          SET to_sequence = excluded.to_sequence, token = excluded.token, rows = excluded.rows, committed_at = now()),
        forgotten AS (
-         DELETE FROM log_batches USING moved
-         WHERE log_batches.partition = moved.partition AND from_sequence < (
+         DELETE FROM log_batches USING before
+         WHERE log_batches.partition = before.partition AND from_sequence < (
            SELECT min(from_sequence) FROM (
              SELECT from_sequence FROM log_batches WHERE partition = $1
              ORDER BY from_sequence DESC LIMIT $7) AS latest))
-       SELECT count(*)::int AS moved FROM moved`,
+       SELECT count(*)::int AS found, bool_or(moves) AS moved FROM before`,
       [this.#partition, this.#epoch, batch.from, batch.to, batch.token, batch.rows, batchesKept],
     );
-    if ((result.rows[0] as { moved: number } | undefined)?.moved !== 1)
-      throw new LeaseLostError(this.#partition);
+    const row = result.rows[0];
+    if (row?.found !== 1) throw new LeaseLostError(this.#partition);
+    return row.moved === true;
   }
 
   /** The stored position and the batch that was under way; throws LeaseLostError when the epoch is old. */

@@ -5,6 +5,7 @@ import type { JoinRequest } from "../identity/join.ts";
 import type { LiveInterest } from "#schemas/live/live-messages.ts";
 import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
+import { gatherEffects, type BatchEffects } from "./batch-effects.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
 import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
@@ -58,6 +59,8 @@ export type BatchOutput =
       userPropertiesBlock: Uint8Array | undefined;
       /** Joins of ids that the events ask for, in the order of the log. */
       joins: JoinRequest[];
+      /** What the batch's commit changes beside the position. */
+      effects: BatchEffects;
       duplicates: number;
       quarantined: number;
       marks: Marks;
@@ -86,16 +89,19 @@ export function processBatch(input: BatchInput): BatchOutput {
     addressPrefix: `${input.logId}:${input.partition}`,
   });
   const outcomes = [...quarantined, ...repeated, ...unencodable];
+  const unstored = new Set(unencodable.map(({ event }) => event));
+  const stored = unstored.size === 0 ? fresh : fresh.filter((event) => !unstored.has(event));
 
   // Copied between threads, not transferred: 3 MB take under 1 ms, and the encoder may keep its buffer.
   return {
     kind: "encoded",
     handles: handles(),
     rowsBlock: block,
-    rows: fresh.length - unencodable.length,
+    rows: stored.length,
     outcomesBlock: outcomes.length === 0 ? undefined : encodeOutcomes(outcomes, input.partition),
     userPropertiesBlock,
     joins,
+    effects: gatherEffects({ stored, outcomes }),
     duplicates: repeated.length,
     quarantined: quarantined.length + unencodable.length,
     marks: { fingerprints: marks.slice(), newUsers },

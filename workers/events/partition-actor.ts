@@ -14,6 +14,7 @@ import type { PersonPublisher } from "../identity/publish-persons.ts";
 import type { LiveInterests } from "../live/live-interests.ts";
 import { releaseAliasesOf } from "../identity/release-aliases.ts";
 import type { Lease } from "../actors/partition-leases.ts";
+import { noEffects } from "./batch-effects.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
 import type { BatchInput, BatchOutput, Marks, PartitionHandles } from "./batch-task.ts";
 import { buryBlocks } from "./bury-blocks.ts";
@@ -61,6 +62,17 @@ export interface ActorOptions {
   partitions: number;
   /** Days that each project's raw events are kept; fresh at each call. */
   readRetention: () => [projectId: number, days: number][];
+  /** Told after each commit; in memory only, so told again of a batch that is redone, and not of one that is lost. */
+  onStored?: (batch: StoredOutput) => void;
+}
+
+/** What a committed batch was. */
+export interface StoredOutput {
+  partition: number;
+  intent: OpenIntent;
+  output: EncodedBatch;
+  /** True when it may have been told before. */
+  isRedo: boolean;
 }
 
 export interface ActorProgress {
@@ -264,11 +276,12 @@ export class PartitionActor {
       const dead = blocks.map((block) => ({ sequence: block.sequence, reason }));
       await buryBlocks(this.#options.connection, blocks, dead, this.partition);
       output.rows = 0;
+      output.effects = noEffects();
       output.live = undefined;
       output.marks.fingerprints = new Uint32Array(0);
     }
     metrics.insertSeconds.observe((performance.now() - insertStartedAtMs) / 1000);
-    await this.#ledger.commit({ ...intent, rows: output.rows });
+    await this.#ledger.commit({ ...intent, rows: output.rows }, output.effects);
 
     // What was stored before and is written again was told then.
     if (output.live !== undefined && intent.to > this.#committedSequence) {
@@ -286,6 +299,7 @@ export class PartitionActor {
     metrics.deadBlocks.inc(output.dead.length);
     metrics.batchRows.observe(output.rows);
     metrics.delaySeconds.observe((Date.now() - (blocks[0] as BlockMessage).storedAtMs) / 1000);
+    this.#options.onStored?.({ partition: this.partition, intent, output, isRedo });
   }
 
   /**
