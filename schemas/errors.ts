@@ -163,6 +163,7 @@ export const errorCatalogue = {
     message: "Too many jobs of this project wait; wait as Retry-After says, or cancel some.",
   },
   DISK_FULL: { status: 503, retryable: true, message: "There is no room on disk for this file." },
+  ERASURE_NOT_FOUND: { status: 404, retryable: false, message: "No erasure with this id is known." },
   USER_NOT_FOUND: { status: 404, retryable: false, message: "No user with this id is known." },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: "This address does not take this method." },
   UPGRADE_REQUIRED: {

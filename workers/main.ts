@@ -19,6 +19,10 @@ import { CohortStore } from "./cohorts/cohort-store.ts";
 import { createCohortMetrics } from "./cohorts/metrics.ts";
 import { RefreshLedger } from "./cohorts/refresh-ledger.ts";
 import { PartitionLeases } from "./actors/partition-leases.ts";
+import { Eraser } from "./erasure/eraser.ts";
+import { ErasureLedger } from "./erasure/erasure-ledger.ts";
+import { serveErasures } from "./erasure/erasure-service.ts";
+import { createErasureMetrics } from "./erasure/metrics.ts";
 import { EventWorkers } from "./events/event-workers.ts";
 import { createPipelineMetrics } from "./events/metrics.ts";
 import { DashboardStore } from "./insights/dashboard-store.ts";
@@ -130,6 +134,23 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     );
     events.start();
     releasers.add("events", () => events.stop());
+
+    const erasureLedger = new ErasureLedger(postgres);
+    const eraser = new Eraser({
+      connection,
+      postgres,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      persons,
+      partitions,
+      ledger: erasureLedger,
+      metrics: createErasureMetrics(registry, erasureLedger),
+      log,
+    });
+    eraser.start();
+    releasers.add("eraser", () => eraser.stop());
+    const erasures = serveErasures({ connection, ledger: erasureLedger, onCreate: () => eraser.wake(), log });
+    releasers.add("erasures", () => erasures.stop());
 
     const ledger = new RefreshLedger(postgres);
     const refresher = new CohortRefresher({

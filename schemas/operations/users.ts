@@ -1,4 +1,5 @@
 // Users: who they are, joining their ids, separating them again.
+import { erasureContract } from "../erasure/erasure.ts";
 import { mergeContract, personIdsContract, profileContract, unmergeContract } from "../users/user.ts";
 import { adminMsMax, inPath, json, type Operation } from "./operation.ts";
 
@@ -15,6 +16,37 @@ export const usersOperations: readonly Operation[] = [
     parameters: [id],
     success: { status: 200, description: "The person.", content: json, schema: profileContract },
     errors: ["USER_NOT_FOUND"],
+  },
+  {
+    method: "DELETE",
+    path: "/v1/users/{id}",
+    service: { subject: "svc.erasures.create", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Users",
+    summary: "Erase a person",
+    description:
+      "Everything of the person with this id, under all of its ids: events, profile, joins, and what was made of them. " +
+      "It happens in the background, first of all nobody can name the person any more. Ids that come again afterwards " +
+      "are new ones. Nothing is missed when the id is not known (yet): events that wait to be stored are erased as well.",
+    parameters: [id],
+    success: {
+      status: 202,
+      description: "It is written down, and will be done.",
+      content: json,
+      schema: erasureContract,
+    },
+    errors: ["INVALID_PARAMETER"],
+  },
+  {
+    method: "GET",
+    path: "/v1/erasures/{erasure_id}",
+    service: { subject: "svc.erasures.get", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Users",
+    summary: "How far an erasure is, and its receipt",
+    parameters: [inPath("erasure_id", "Id of the erasure.")],
+    success: { status: 200, description: "The erasure.", content: json, schema: erasureContract },
+    errors: ["ERASURE_NOT_FOUND"],
   },
   {
     method: "POST",

@@ -6,8 +6,10 @@ import type { LiveInterest } from "#schemas/live/live-messages.ts";
 import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
 import { gatherEffects, type BatchEffects } from "./batch-effects.ts";
+import type { ErasedKey } from "../erasure/erased-keys.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
 import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
+import { dropErased } from "./drop-erased.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
 import { encodeRows } from "./encode-rows.ts";
 import { gatherIdentity } from "./gather-identity.ts";
@@ -28,6 +30,8 @@ export interface PartitionHandles {
 export interface Marks {
   fingerprints: Uint32Array;
   newUsers: NewUser[];
+  /** Users who were erased: met again, they are new. */
+  forgotten?: readonly ErasedKey[];
 }
 
 export interface BatchInput {
@@ -41,6 +45,8 @@ export interface BatchInput {
   ranges: NumberRange[];
   /** Days that each project's raw events are kept (0: for ever); projects that are not named keep for ever. */
   retentionDays: [projectId: number, days: number][];
+  /** Users of this partition who were erased. */
+  erased: readonly ErasedKey[];
   /** What is listened to; undefined when nobody listens. */
   live?: readonly LiveInterest[] | undefined;
 }
@@ -63,6 +69,7 @@ export type BatchOutput =
       effects: BatchEffects;
       duplicates: number;
       quarantined: number;
+      erased: number;
       marks: Marks;
       dead: DeadBlock[];
       /** What listeners are told once the batch is stored; undefined when there is nothing to tell. */
@@ -78,7 +85,8 @@ export function processBatch(input: BatchInput): BatchOutput {
   });
 
   const { events, dead } = decodeBlocks(input.blocks);
-  const { valid, quarantined } = validateEvents(events);
+  const { kept, dropped } = dropErased(events, input.erased);
+  const { valid, quarantined } = validateEvents(kept);
   const { fresh, repeated, marks } = dropDuplicates(valid, remembered);
   const { newUsers, needed } = identifyUsers(fresh, users, input.ranges);
   if (needed.length > 0) return { kind: "numbers-needed", handles: handles(), needed };
@@ -104,6 +112,7 @@ export function processBatch(input: BatchInput): BatchOutput {
     effects: gatherEffects({ stored, outcomes }),
     duplicates: repeated.length,
     quarantined: quarantined.length + unencodable.length,
+    erased: dropped,
     marks: { fingerprints: marks.slice(), newUsers },
     dead,
     live: input.live && selectLive(fresh, input.live, { partition: input.partition, except: unencodable }),
@@ -116,7 +125,8 @@ function openState(input: BatchInput): { remembered: FingerprintSet[]; users: Us
   const users = new UserTable(input.handles.users);
   if (input.marks) {
     const growing = remembered[0] as FingerprintSet;
-    const { fingerprints, newUsers } = input.marks;
+    const { fingerprints, newUsers, forgotten = [] } = input.marks;
+    for (const { words } of forgotten) users.remove(...words);
     for (let at = 0; at < fingerprints.length; at += fingerprintWords) {
       growing.add(fingerprints[at] as number, fingerprints[at + 1] as number, fingerprints[at + 2] as number);
     }

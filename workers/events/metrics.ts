@@ -22,6 +22,11 @@ export function createPipelineMetrics(registry: Registry) {
       help: "Events kept aside with a reason.",
       registers,
     }),
+    erased: new Counter({
+      name: "millrace_pipeline_erased_total",
+      help: "Events dropped because their user was erased after they were received.",
+      registers,
+    }),
     deadBlocks: new Counter({
       name: "millrace_pipeline_dead_blocks_total",
       help: "Blocks of the log moved to the dead stream.",

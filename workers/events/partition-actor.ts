@@ -13,6 +13,7 @@ import { BatchJoins } from "../identity/batch-joins.ts";
 import type { PersonPublisher } from "../identity/publish-persons.ts";
 import type { LiveInterests } from "../live/live-interests.ts";
 import { releaseAliasesOf } from "../identity/release-aliases.ts";
+import { ErasedKeys, ErasedMeanwhileError } from "../erasure/erased-keys.ts";
 import type { Lease } from "../actors/partition-leases.ts";
 import { noEffects } from "./batch-effects.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
@@ -91,6 +92,7 @@ export class PartitionActor {
   readonly #options: ActorOptions;
   readonly #log: Logger;
   readonly #ledger: BatchLedger;
+  readonly #erased: ErasedKeys;
   readonly #lost = new AbortController();
   #draining = false;
   #reader: PartitionReader | undefined;
@@ -110,6 +112,7 @@ export class PartitionActor {
     this.epoch = lease.epoch;
     this.#options = options;
     this.#log = options.log.child({ partition: lease.partition, epoch: lease.epoch });
+    this.#erased = new ErasedKeys(lease.partition);
     this.#ledger = new BatchLedger({
       postgres: options.postgres,
       partition: lease.partition,
@@ -197,7 +200,9 @@ export class PartitionActor {
   }
 
   async #restore(except: { from: number; to: number } | undefined): Promise<void> {
-    const { config, partitions } = this.#options;
+    const { config, partitions, postgres } = this.#options;
+    // Before the users: whoever is erased in between is erased from what was read.
+    await this.#erased.refresh(postgres);
     const input: RestoreInput = {
       partition: this.partition,
       clickhouseUrl: this.#options.clickhouseUrl,
@@ -296,6 +301,7 @@ export class PartitionActor {
     metrics.eventsStored.inc(output.rows);
     metrics.duplicates.inc(output.duplicates);
     metrics.quarantined.inc(output.quarantined);
+    metrics.erased.inc(output.erased);
     metrics.deadBlocks.inc(output.dead.length);
     metrics.batchRows.observe(output.rows);
     metrics.delaySeconds.observe((Date.now() - (blocks[0] as BlockMessage).storedAtMs) / 1000);
@@ -317,8 +323,20 @@ export class PartitionActor {
       // A redo's joins were made with the intent that it redoes.
       const joins = isRedo ? [] : output.joins;
       const prepared = await BatchJoins.prepare(postgres, { joins, fresh: newUsers, partitions });
-      if (await this.#ledger.recordIntent(intent, newUsers, (client) => prepared.apply(client)))
-        return output;
+      try {
+        const recorded = await this.#ledger.recordIntent(intent, newUsers, async (client) => {
+          await this.#erased.check(client);
+          await prepared.apply(client);
+        });
+        if (recorded) return output;
+      } catch (error) {
+        if (!(error instanceof ErasedMeanwhileError)) throw error;
+        // Processed again, without what was received before; whoever comes back gets a number of its own.
+        const forgotten = await this.#erased.refresh(postgres);
+        this.#marks = { fingerprints: new Uint32Array(0), newUsers: [], forgotten };
+        tries = 0;
+        continue;
+      }
       if (tries === adoptTriesMax)
         throw new Error("ids of a batch get their numbers elsewhere again and again");
       const adopted = await this.#ledger.adoptNumbers(newUsers);
@@ -339,6 +357,7 @@ export class PartitionActor {
         marks: this.#marks,
         ranges: this.#ranges,
         retentionDays: this.#options.readRetention(),
+        erased: this.#erased.keys,
         live: this.#options.live.current,
       };
       const startedAtMs = performance.now();

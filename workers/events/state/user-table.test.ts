@@ -14,6 +14,32 @@ describe("UserTable", () => {
     expect(table.size).toBe(5_001);
   });
 
+  it("forgets users, and finds all others afterwards", () => {
+    const seed = Date.now() >>> 0;
+    let state = seed;
+    const below = (limit: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return (state >>> 8) % limit;
+    };
+    const table = UserTable.create();
+    const plain = new Map<string, number>();
+    // Few first words and many users: long runs of slots, around the table's end as well.
+    for (let round = 0; round < 20_000; round += 1) {
+      const words: [number, number, number] = [1020 + below(8), below(20), below(4)];
+      const key = words.join();
+      if (below(2) === 0) {
+        table.set(...words, round);
+        plain.set(key, round);
+      } else {
+        expect(table.remove(...words), `seed ${seed} round ${round}`).toBe(plain.delete(key));
+      }
+      expect(table.size).toBe(plain.size);
+    }
+    for (const [key, number] of plain) {
+      expect(table.numberOf(...(key.split(",").map(Number) as [number, number, number]))).toBe(number);
+    }
+  });
+
   it.each([
     { name: "activity within the idle time continues", at: [1000, 1000 + idle], starts: [1000, 1000] },
     {

@@ -60,6 +60,28 @@ export class UserTable {
     if (size > (this.#mask + 1) * loadFactorMax) this.#grow();
   }
 
+  /** Forgets the user; answers false when it was not known. */
+  remove(w0: number, w1: number, w2: number): boolean {
+    const words = this.#words;
+    let free = this.#find(w0, w1, w2);
+    if (words[free + numberAt] === 0) return false;
+    words[0] = (words[0] as number) - 1;
+    // Whoever was pushed behind the slot that becomes free moves into it: a search ends at the first free slot.
+    let slot = (free - headerWords) / slotWords;
+    for (;;) {
+      slot = (slot + 1) & this.#mask;
+      const at = headerWords + slot * slotWords;
+      if (words[at + numberAt] === 0) break;
+      const home = (words[at] as number) & this.#mask;
+      const freeSlot = (free - headerWords) / slotWords;
+      if (((slot - home) & this.#mask) < ((slot - freeSlot) & this.#mask)) continue;
+      words.copyWithin(free, at, at + slotWords);
+      free = at;
+    }
+    words.fill(0, free, free + slotWords);
+    return true;
+  }
+
   /**
    * The start (epoch seconds) of the session to which activity at `atSeconds` belongs; a session ends after
    * `idleSeconds` without activity. An event from before the session's idle range is a session of its own.

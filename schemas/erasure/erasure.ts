@@ -1,0 +1,28 @@
+// Contract of an erasure: how far it is, and its receipt.
+import { Type, type Static } from "@sinclair/typebox";
+
+const time = Type.String({ format: "date-time" });
+
+export const erasureContract = Type.Object(
+  {
+    erasure_id: Type.String(),
+    state: Type.Union([Type.Literal("waiting"), Type.Literal("removing"), Type.Literal("done")], {
+      description:
+        "`waiting`: what was acknowledged before is being stored. `removing`: nobody can name the person any more, and " +
+        "what is stored is being removed. `done`: nothing is left.",
+    }),
+    requested_at: time,
+    erased_before: Type.Union([time, Type.Null()], {
+      description: "What the person did and was received until then is gone, also what arrives late.",
+    }),
+    finished_at: Type.Union([time, Type.Null()]),
+    removed: Type.Record(Type.String(), Type.Integer(), {
+      description: "How many rows, sets or entries of each place.",
+    }),
+    error: Type.Union([Type.String(), Type.Null()], {
+      description: "Why the latest try failed; it is tried again.",
+    }),
+  },
+  { $id: "Erasure" },
+);
+export type Erasure = Static<typeof erasureContract>;

@@ -1,0 +1,165 @@
+// The steps of a removal, in their order. Each may be begun again after a crash, and ends the same. First what is summed
+// up is taken back, as long as the rows say what; then the rows go; then what was made of them.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Postgres } from "#ops/runtime/postgres.ts";
+import { rowsOfUsers, setsOfUsers } from "#schemas/erasure/tables-of-users.ts";
+import type { PersonPublisher } from "../identity/publish-persons.ts";
+import type { ErasureClaim } from "./erasure-ledger.ts";
+import { mutate, type MutableStore } from "./mutate.ts";
+import { forgetInRelations } from "./forget-in-relations.ts";
+import { takeBackCounts } from "./take-back-counts.ts";
+import { awaitDerivers } from "./await-derivers.ts";
+
+export interface RemovalContext extends MutableStore {
+  readonly postgres: Postgres;
+  readonly persons: Pick<PersonPublisher, "publish">;
+}
+
+/** What a step removed, by place; `days`: UTC days on which the person did something. */
+export interface StepResult {
+  readonly removed: Record<string, number>;
+  readonly days?: readonly number[];
+}
+
+type Step = (context: RemovalContext, claim: ErasureClaim, signal: AbortSignal) => Promise<StepResult>;
+
+const nothing: StepResult = { removed: {} };
+const lookMs = 50;
+/** A funnel's attempts may go on for so long after its day. */
+const funnelWindowDaysMax = 366;
+const dayMs = 86_400_000;
+
+const ofPerson = "project_id = {project:UInt32} AND user_number IN {numbers:Array(UInt32)}";
+const inSet = "project_id = {project:UInt32} AND bitmapHasAny(users, bitmapBuild({numbers:Array(UInt32)}))";
+
+/** Ids as they are in events: without u: and a:. */
+export function idsOf({ askedId, keys }: Pick<ErasureClaim, "askedId" | "keys">): string[] {
+  return [...new Set([askedId, ...keys.map((key) => key.slice(2))])];
+}
+
+function parametersOf(claim: ErasureClaim): Record<string, unknown> {
+  return { project: claim.projectId, numbers: claim.numbers, ids: idsOf(claim) };
+}
+
+/** Batches that began before the person was cut off may still bring rows under its numbers. */
+const awaitOpenBatches: Step = async ({ postgres, persons }, claim, signal) => {
+  for (;;) {
+    const { rows } = await postgres.query<{ open: boolean }>(
+      `SELECT EXISTS (SELECT FROM log_partitions WHERE intent_token = $1::jsonb ->> partition::text) AS open`,
+      [JSON.stringify(claim.openBatches)],
+    );
+    if (rows[0]?.open !== true) break;
+    await sleep(lookMs, undefined, { signal });
+  }
+  // Changes of persons that were decided before.
+  await persons.publish();
+  return nothing;
+};
+
+/** For the receipt, and which days are to be made again. */
+const count: Step = async ({ clickhouse }, claim, signal) => {
+  const columns = [
+    ...rowsOfUsers.map((table) => `(SELECT count() FROM ${table} WHERE ${ofPerson}) AS ${table}`),
+    ...setsOfUsers.map((table) => `(SELECT count() FROM ${table} WHERE ${inSet}) AS ${table}`),
+    `(SELECT count() FROM event_outcomes WHERE ${outcomesOfPerson}) AS event_outcomes`,
+    `(SELECT groupUniqArray(toInt32(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 86400000), 86400000))) FROM steps WHERE ${ofPerson}) AS days`,
+  ];
+  const result = await clickhouse.query({
+    query: `SELECT ${columns.join(", ")}`,
+    query_params: parametersOf(claim),
+    use_multipart_params_auto: true,
+    format: "JSONEachRow",
+    clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+    abort_signal: signal,
+  });
+  const [row] = await result.json<Record<string, number> & { days: number[] }>();
+  const { days, ...removed } = row as Record<string, number> & { days: number[] };
+  return { removed, days };
+};
+
+const takeBack: Step = async (context, claim, signal) => {
+  await takeBackCounts(context, claim, claim.id, signal);
+  return nothing;
+};
+
+/** Sets are not added up but joined, so the person is taken out of each stored one; those that come have it not. */
+const leaveSets: Step = async (context, claim, signal) => {
+  const change = `UPDATE users = bitmapAndnot(users, bitmapBuild({numbers:Array(UInt32)})) WHERE ${inSet}`;
+  const changes = setsOfUsers.map((table) => ({ table, change }));
+  await mutate(context, changes, parametersOf(claim), signal);
+  return nothing;
+};
+
+/** Repeats are known by the event's id only, so they go while the events are there. */
+const outcomesOfPerson = `project_id = {project:UInt32} AND (
+  event_id GLOBAL IN (SELECT event_id FROM events WHERE ${ofPerson})
+  OR (payload != '' AND (JSONExtractString(payload, 'user_id') IN {ids:Array(String)}
+    OR JSONExtractString(payload, 'anonymous_id') IN {ids:Array(String)})))`;
+
+const removeOutcomes: Step = async (context, claim, signal) => {
+  const parameters = parametersOf(claim);
+  const result = await context.clickhouse.query({
+    query: `SELECT DISTINCT event_id FROM event_outcomes WHERE ${outcomesOfPerson}`,
+    query_params: parameters,
+    use_multipart_params_auto: true,
+    format: "JSONCompactEachRow",
+    abort_signal: signal,
+  });
+  const events = (await result.json<[string]>()).map(([id]) => id);
+  if (events.length === 0) return nothing;
+  const change = "DELETE WHERE project_id = {project:UInt32} AND event_id IN {events:Array(String)}";
+  await mutate(context, [{ table: "event_outcomes", change }], { ...parameters, events }, signal);
+  return nothing;
+};
+
+const removeRows: Step = async (context, claim, signal) => {
+  // Batches are compared with the store by their row counts: those of the removed rows would seem lost.
+  await context.postgres.query("DELETE FROM log_batches");
+  const changes = rowsOfUsers.map((table) => ({ table, change: `DELETE WHERE ${ofPerson}` }));
+  await mutate(context, changes, parametersOf(claim), signal);
+  return nothing;
+};
+
+/** What is made of rows ahead of questions. Whoever began to make it before the rows were gone is waited for. */
+const removeDerived: Step = async (context, claim, signal) => {
+  await awaitDerivers(context.postgres, claim.projectId, signal);
+  const { days } = claim;
+  if (days.length > 0) {
+    const firstMs = Math.min(...days) * dayMs - funnelWindowDaysMax * dayMs;
+    const lastMs = (Math.max(...days) + 1) * dayMs;
+    const ofDays = "DELETE WHERE project_id = {project:UInt32} AND day IN {days:Array(Int32)}";
+    const ofFunnels =
+      "DELETE WHERE project_id = {project:UInt32} AND end_ms > {first:Int64} AND start_ms < {last:Int64}";
+    await mutate(
+      context,
+      [
+        // First what says which of the others count.
+        { table: "partial_state", change: ofDays },
+        { table: "partial_hour", change: ofDays },
+        { table: "partial_day", change: ofDays },
+        { table: "funnel_days", change: ofFunnels },
+      ],
+      { project: claim.projectId, days, first: firstMs, last: lastMs },
+      signal,
+    );
+  }
+  // Once more: a refresh that read the rows before they were gone has ended now.
+  const change = `UPDATE users = bitmapAndnot(users, bitmapBuild({numbers:Array(UInt32)})) WHERE ${inSet}`;
+  await mutate(context, [{ table: "cohort_members", change }], parametersOf(claim), signal);
+  return nothing;
+};
+
+const removeRelations: Step = async ({ postgres }, claim) => ({
+  removed: await forgetInRelations(postgres, claim, idsOf(claim)),
+});
+
+export const removalSteps: readonly Step[] = [
+  awaitOpenBatches,
+  count,
+  takeBack,
+  leaveSets,
+  removeOutcomes,
+  removeRows,
+  removeDerived,
+  removeRelations,
+];

@@ -1,0 +1,107 @@
+// Rollups count events of everybody together, and are added to all the time: what a person added is taken back by rows
+// with the counts below zero. Counts are sums modulo 2^64, so such a row is one that is missing to 2^64. Derived
+// rollups (days, any event) follow by the same views as for events.
+import type { MutableStore } from "./mutate.ts";
+
+/** Of one insert: one block, so that the store knows a repeated one by its token. */
+const rowsAtOnceMax = 100_000;
+const hourSeconds = 3_600;
+
+interface Counted {
+  readonly event: string;
+  readonly seconds: number;
+  readonly events: number;
+}
+
+/**
+ * Nothing may be added to the person's rows any more, and none may be removed before this has succeeded: a repeated call
+ * has to find the same. `name` makes repeated inserts known.
+ */
+export async function takeBackCounts(
+  store: MutableStore,
+  person: { readonly projectId: number; readonly numbers: readonly number[] },
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const minutes = await countMinutes(store, person, signal);
+  await insert(store, person.projectId, { table: "rollup_minute", column: "minute", name }, minutes, signal);
+  const hours = sumHours(minutes);
+  await insert(store, person.projectId, { table: "rollup_hour", column: "hour", name }, hours, signal);
+}
+
+async function countMinutes(
+  { clickhouse }: MutableStore,
+  person: { readonly projectId: number; readonly numbers: readonly number[] },
+  signal: AbortSignal,
+): Promise<Counted[]> {
+  const result = await clickhouse.query({
+    query: `SELECT event, intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 60000), 1000) AS seconds,
+        count() AS events
+      FROM steps
+      WHERE project_id = {project:UInt32} AND bucket IN {buckets:Array(UInt8)} AND user_number IN {numbers:Array(UInt32)}
+      GROUP BY event, seconds ORDER BY event, seconds`,
+    query_params: {
+      project: person.projectId,
+      numbers: person.numbers,
+      buckets: [...new Set(person.numbers.map((number) => number % 16))],
+    },
+    use_multipart_params_auto: true,
+    format: "JSONEachRow",
+    clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+    abort_signal: signal,
+  });
+  return result.json<Counted>();
+}
+
+function sumHours(minutes: readonly Counted[]): Counted[] {
+  const hours: { event: string; seconds: number; events: number }[] = [];
+  for (const { event, seconds, events } of minutes) {
+    const hour = Math.floor(seconds / hourSeconds) * hourSeconds;
+    const last = hours.at(-1);
+    if (last !== undefined && last.event === event && last.seconds === hour) last.events += events;
+    else hours.push({ event, seconds: hour, events });
+  }
+  return hours;
+}
+
+async function insert(
+  { clickhouse }: MutableStore,
+  projectId: number,
+  into: { readonly table: string; readonly column: string; readonly name: string },
+  counted: readonly Counted[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let start = 0; start < counted.length; start += rowsAtOnceMax) {
+    const rows = counted.slice(start, start + rowsAtOnceMax);
+    await clickhouse.insert({
+      table: into.table,
+      columns: ["project_id", "event", into.column, "events"],
+      values: rows.map(({ event, seconds, events }) => [
+        projectId,
+        event,
+        storeSeconds(seconds),
+        String(2n ** 64n - BigInt(events)),
+      ]),
+      format: "JSONCompactEachRow",
+      clickhouse_settings: {
+        async_insert: 0,
+        insert_deduplication_token: `${into.name}-${into.table}-${start}`,
+        deduplicate_blocks_in_dependent_materialized_views: 1,
+        distributed_foreground_insert: 1,
+        input_format_parallel_parsing: 0,
+        max_insert_block_size: "1000000",
+        min_insert_block_size_rows: "0",
+        min_insert_block_size_bytes: "0",
+        max_insert_threads: "1",
+        max_partitions_per_insert_block: "0",
+        date_time_input_format: "basic",
+      },
+      abort_signal: signal,
+    });
+  }
+}
+
+/** As the store reads times, before 1970 too. */
+function storeSeconds(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+}
