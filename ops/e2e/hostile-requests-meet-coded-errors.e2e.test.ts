@@ -14,7 +14,7 @@ const seed = Number(process.env["HOSTILE_SEED"] ?? Math.floor(Math.random() * 2 
 const cases = Number(process.env["HOSTILE_CASES"] ?? 12);
 const answerMsMax = 30_000;
 /** Streams without an end are left once they have begun. */
-const bodyBytesRead = 100_000;
+const bodyBytesRead = 1_000_000;
 
 let installation: Installation;
 

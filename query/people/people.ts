@@ -31,7 +31,8 @@ export async function loadPeople(
     `SELECT EXISTS (SELECT FROM user_persons WHERE project_id = $1) AS merged,
             (SELECT json_object_agg(public_id, id) FROM cohorts
              WHERE project_id = $1 AND deleted_at IS NULL AND public_id = ANY ($2)) AS cohorts`,
-    [projectId, [...new Set(cohortsUsed.map(({ id }) => id))]],
+    // No id holds NUL, and the store takes no such text.
+    [projectId, [...new Set(cohortsUsed.map(({ id }) => id))].filter((id) => !id.includes("\0"))],
   );
   const cohorts = new Map(Object.entries(rows[0]?.cohorts ?? {}));
   const unknown = cohortsUsed.filter(({ id }) => !cohorts.has(id));
