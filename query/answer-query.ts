@@ -106,7 +106,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         ...options,
       },
       async (store, ending) => {
-        const run = new QueryRun({ store, projectId, signal: ending, people });
+        const run = new QueryRun({ store, projectId, signal: ending, people, epoch: state.epoch });
         const rows = expected.rows ? expected.events : 0;
         const budget = { rowsExactMax: state.limits.rows_exact_max, rows };
         const answer = await answerSampled(kind, request, body, run, { ...context, store }, budget);

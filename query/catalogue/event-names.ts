@@ -81,9 +81,12 @@ function compileNames(request: ListRequest, people: People, slices: readonly Sli
     return [
       `SELECT toString(event) AS name, ${rollup ? "sum(events)" : "count()"} AS slice_events,`,
       `${rollup ? "groupBitmapMergeState(users)" : `groupBitmapState(${personSql(people)})`} AS slice_users,`,
-      `min(${epochMs}) AS slice_first, max(${epochMs}) AS slice_last`,
+      rollup
+        ? `${epochMs} AS slice_first, slice_first AS slice_last`
+        : `min(${epochMs}) AS slice_first, max(${epochMs}) AS slice_last`,
       fromTable(slice.table, conditions),
-      "GROUP BY name",
+      // A rollup's row may be of nothing but events that were taken back.
+      rollup ? `GROUP BY name, ${column} HAVING slice_events > 0` : "GROUP BY name",
     ].join("\n");
   });
   const sql = [
@@ -126,9 +129,10 @@ async function readSeen(
       return `event = ${parameters.bind("String", name)} AND (${window(firstMs)} OR ${window(lastMs)})`;
     });
     const sql = [
-      "SELECT toString(event), toUnixTimestamp64Second(min(minute)), toUnixTimestamp64Second(max(minute))",
+      "SELECT name, min(at), max(at) FROM (",
+      "SELECT toString(event) AS name, toUnixTimestamp64Second(minute) AS at",
       fromTable("rollup_minute", [windows.map((each) => `(${each})`).join(" OR ")]),
-      "GROUP BY event",
+      "GROUP BY name, at HAVING sum(events) > 0) GROUP BY name",
     ].join("\n");
     const rows = await run.rows(
       { step: "first and last seen", sources: ["rollup_minute"] },

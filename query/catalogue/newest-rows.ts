@@ -115,7 +115,7 @@ async function readCounts(run: QueryRun, wanted: RowsWanted): Promise<{ event: s
   });
   const sql = [
     `SELECT name, sum(slice_events) AS total FROM (\n${parts.join("\nUNION ALL\n")}\n)`,
-    "GROUP BY name ORDER BY total DESC, name",
+    "GROUP BY name HAVING total > 0 ORDER BY total DESC, name",
   ].join("\n");
   const rows = await run.rows(
     { step: "events of each name", sources: slices.map(({ table }) => table) },

@@ -1,6 +1,6 @@
 // The rows of events that this process holds: what a funnel reads comes from here, and from the store only what is not
 // here or has changed. A day's number of rows in `rollup_day` is its version: events are only added, each exactly once,
-// so a column that holds as many rows of a day holds all of them. Late events, a restart or an eviction change the
+// so a column that holds as many rows of a day holds all of them, until somebody was erased. Late events, a restart or an eviction change the
 // speed of an answer, never the answer.
 import { MillraceError } from "#schemas/errors.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
@@ -88,6 +88,8 @@ export class StepColumns {
   /** By project, event and kind; the least recently used first. */
   readonly #held = new Map<string, Held>();
   readonly #loading = new Map<string, Promise<Held>>();
+  /** Of each project that something is held of. */
+  readonly #epochs = new Map<number, string>();
   #bytes = 0;
 
   /** `url`: where threads read from. */
@@ -111,6 +113,7 @@ export class StepColumns {
     range: { readonly events: readonly (string | null)[]; readonly fromMs: number; readonly endMs: number },
     { residentOnly = false }: { residentOnly?: boolean } = {},
   ): Promise<Columns | undefined> {
+    this.#dropEarlier(run);
     const todayMs = Math.floor(Date.now() / dayMs) * dayMs;
     const openMs = todayMs - (openDays - 1) * dayMs;
     const fromMs = Math.floor(range.fromMs / dayMs) * dayMs;
@@ -144,9 +147,23 @@ export class StepColumns {
     return { columns, rows: sum((each) => each.rows), rowsLoaded };
   }
 
+  /** Rows were taken away since: what was held of them is in nobody's way, but it is to be gone. */
+  #dropEarlier({ projectId, epoch }: QueryRun): void {
+    const before = this.#epochs.get(projectId);
+    if (before === epoch) return;
+    this.#epochs.set(projectId, epoch);
+    if (before === undefined) return;
+    for (const [key, held] of this.#held) {
+      if (!key.startsWith(`${projectId} `) || key.startsWith(`${projectId} ${epoch} `)) continue;
+      this.#held.delete(key);
+      this.#bytes -= held.bytes;
+    }
+    this.#metrics?.residentBytes.set(this.#bytes);
+  }
+
   /** What is held already is kept whole: a column covers the days of all questions about it. */
   #plan(run: QueryRun, event: string | null, kind: "base" | "tail", fromMs: number, endMs: number): Plan {
-    const key = `${run.projectId} ${kind} ${JSON.stringify(event)}`;
+    const key = `${run.projectId} ${run.epoch} ${kind} ${JSON.stringify(event)}`;
     const parts = kind === "base" ? columnParts : 1;
     const found = this.#held.get(key);
     if (endMs <= fromMs) return { event, key, parts, fromMs, days: 0, held: undefined };

@@ -21,6 +21,8 @@ export interface QueryScope {
   readonly projectId: number;
   readonly signal: AbortSignal;
   readonly people: People;
+  /** Counts changes of the project's stored events that did not come through the log; see ProjectState. */
+  readonly epoch?: string;
 }
 
 /** Statements of one query that run at once. */
@@ -30,6 +32,7 @@ export class QueryRun implements QueryScope {
   readonly store: Store;
   readonly projectId: number;
   readonly signal: AbortSignal;
+  readonly epoch: string;
   /** How the answer was scaled, when it is of a sample. */
   sampled: SampledMeta | undefined;
   rowsRead = 0;
@@ -43,6 +46,7 @@ export class QueryRun implements QueryScope {
     this.store = scope.store;
     this.projectId = scope.projectId;
     this.signal = scope.signal;
+    this.epoch = scope.epoch ?? "0";
     this.#people = scope.people;
   }
 

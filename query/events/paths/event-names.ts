@@ -30,7 +30,7 @@ export async function loadEventNames(request: PathsRequest, run: QueryRun): Prom
       sql: [
         "SELECT toString(event), sum(events)",
         fromTable("rollup_day", [rangeSql("rollup_day", days, parameters)]),
-        "GROUP BY event",
+        "GROUP BY event HAVING sum(events) > 0",
       ].join("\n"),
       parameters: parameters.values,
     },
