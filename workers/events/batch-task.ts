@@ -2,11 +2,11 @@
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
+import type { ErasedKey } from "../erasure/erased-keys.ts";
 import type { LiveInterest } from "#schemas/live/live-messages.ts";
 import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
 import { gatherEffects, type BatchEffects } from "./batch-effects.ts";
-import type { ErasedKey } from "../erasure/erased-keys.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
 import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
 import { dropErased } from "./drop-erased.ts";
@@ -45,10 +45,10 @@ export interface BatchInput {
   ranges: NumberRange[];
   /** Days that each project's raw events are kept (0: for ever); projects that are not named keep for ever. */
   retentionDays: [projectId: number, days: number][];
-  /** Users of this partition who were erased. */
-  erased: readonly ErasedKey[];
   /** What is listened to; undefined when nobody listens. */
   live?: readonly LiveInterest[] | undefined;
+  /** Users of this partition who were erased. */
+  erased: readonly ErasedKey[];
 }
 
 export type BatchOutput =

@@ -357,8 +357,8 @@ export class PartitionActor {
         marks: this.#marks,
         ranges: this.#ranges,
         retentionDays: this.#options.readRetention(),
-        erased: this.#erased.keys,
         live: this.#options.live.current,
+        erased: this.#erased.keys,
       };
       const startedAtMs = performance.now();
       const output = (await this.#options.pool.run(input, { name: "processBatch" })) as BatchOutput;
