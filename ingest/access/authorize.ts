@@ -6,13 +6,18 @@ import { hashKey, parseKey } from "./credentials.ts";
 import type { KeyCache } from "./key-cache.ts";
 
 function checkScope(resolved: ResolvedKey | null, scopes: readonly KeyScope[]): ResolvedKey {
-  if (resolved === null) throw new MillraceError("UNAUTHORIZED");
-  if (!scopes.includes(resolved.scope)) {
+  // A key that ended says no more than one that never was.
+  if (resolved === null || isOver(resolved)) throw new MillraceError("UNAUTHORIZED");
+  if (!resolved.scopes.some((scope) => scopes.includes(scope))) {
     throw new MillraceError("FORBIDDEN", {
-      message: `This needs a key of scope ${scopes.join(" or ")}; the key that was sent has scope ${resolved.scope}.`,
+      message: `This needs a key of scope ${scopes.join(" or ")}; the key that was sent has scope ${resolved.scopes.join(", ")}.`,
     });
   }
   return resolved;
+}
+
+function isOver({ expiresAtMs }: ResolvedKey): boolean {
+  return expiresAtMs !== null && expiresAtMs <= Date.now();
 }
 
 /** As `authorize`, for a key that came elsewhere than in the header. */

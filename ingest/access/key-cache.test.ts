@@ -6,9 +6,14 @@ import { KeyCache, keyCacheLimits } from "./key-cache.ts";
 const known: ResolvedKey = {
   projectId: 1,
   publicId: "p",
-  scope: "write",
+  keyId: "key_1",
+  keyHint: "mr_write_…",
+  scopes: ["write"],
+  expiresAtMs: null,
   timezone: "UTC",
   eventsPerSecondMax: null,
+  eventsPerDayMax: null,
+  eventsPerMonthMax: null,
   retentionDays: 0,
 };
 

@@ -111,7 +111,7 @@ function createPrepare(
       options: {
         requestId: exchange.requestId,
         projectId: key.projectId,
-        scope: key.scope,
+        scope: key.scopes.join(","),
         traceparent: traceparentPattern.test(traceparent) ? traceparent : undefined,
         timeoutMs: service.msMax,
         ...(body === undefined ? {} : { parameters }),

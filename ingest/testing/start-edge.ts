@@ -23,17 +23,22 @@ export const testKeys = {
 const project = {
   projectId: 1,
   publicId: "default",
+  keyId: "key_test",
+  keyHint: "test…",
+  expiresAtMs: null,
   timezone: "UTC",
   eventsPerSecondMax: null,
+  eventsPerDayMax: null,
+  eventsPerMonthMax: null,
   retentionDays: 0,
 };
 
 /** The limited key belongs to project 2, which may send 10 events a second. */
 const resolvedKeys = new Map<string, ResolvedKey>([
-  [hashKey(testKeys.write), { ...project, scope: "write" }],
-  [hashKey(testKeys.read), { ...project, scope: "read" }],
-  [hashKey(testKeys.admin), { ...project, scope: "admin" }],
-  [hashKey(testKeys.limited), { ...project, projectId: 2, scope: "write", eventsPerSecondMax: 10 }],
+  [hashKey(testKeys.write), { ...project, scopes: ["write"] }],
+  [hashKey(testKeys.read), { ...project, scopes: ["read"] }],
+  [hashKey(testKeys.admin), { ...project, scopes: ["admin"] }],
+  [hashKey(testKeys.limited), { ...project, projectId: 2, scopes: ["write"], eventsPerSecondMax: 10 }],
 ]);
 
 export interface EdgeUnderTest {

@@ -10,6 +10,18 @@ export const ProjectLimitsChange = Type.Object(
     events_per_second_max: orDefault(
       Type.Integer({ minimum: 1, description: "Events that the edge takes a second. Default: no limit." }),
     ),
+    events_per_day_max: orDefault(
+      Type.Integer({
+        minimum: 1,
+        description: "Events that the log takes in a day (UTC). Default: no limit.",
+      }),
+    ),
+    events_per_month_max: orDefault(
+      Type.Integer({
+        minimum: 1,
+        description: "Events that the log takes in a calendar month (UTC). Default: no limit.",
+      }),
+    ),
     memory_bytes_max: orDefault(
       Type.Integer({
         minimum: 16_000_000,
@@ -54,6 +66,8 @@ export type ProjectLimitsChange = Static<typeof ProjectLimitsChange>;
 
 export const ProjectLimits = Type.Object({
   events_per_second_max: Type.Union([Type.Integer(), Type.Null()], { description: "Null: no limit." }),
+  events_per_day_max: Type.Union([Type.Integer(), Type.Null()], { description: "Null: no limit." }),
+  events_per_month_max: Type.Union([Type.Integer(), Type.Null()], { description: "Null: no limit." }),
   memory_bytes_max: Type.Integer(),
   rows_read_max: Type.Integer(),
   rows_exact_max: Type.Integer(),
@@ -64,6 +78,8 @@ export type ProjectLimits = Static<typeof ProjectLimits>;
 
 export const projectLimitsDefault: ProjectLimits = {
   events_per_second_max: null,
+  events_per_day_max: null,
+  events_per_month_max: null,
   memory_bytes_max: 1_500_000_000,
   rows_read_max: 5_000_000_000,
   rows_exact_max: 100_000_000,

@@ -1,12 +1,12 @@
 // Projects and keys in the relational store.
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { limitsInForce, type ProjectLimits, type ProjectLimitsChange } from "#schemas/projects/limits.ts";
-import { keyScopes, type KeyScope, type ResolvedKey } from "#schemas/projects/project.ts";
+import { firstScopes, type FirstScope, type KeyScope, type ResolvedKey } from "#schemas/projects/project.ts";
 import { createKey, hashKey, hintOf } from "./keys.ts";
 
 export const defaultProject = "default";
 
-export type ProjectKeys = Record<KeyScope, string>;
+export type ProjectKeys = Record<FirstScope, string>;
 
 export interface Project {
   id: string;
@@ -49,17 +49,23 @@ export class ProjectStore {
       [defaultProject],
     );
     const projectId = (rows[0] as { id: number }).id;
-    for (const scope of keyScopes) {
+    for (const scope of firstScopes) {
       const key = keys[scope];
       if (key === undefined) continue;
+      // What a request revoked stays revoked, whatever the configuration says.
       await this.#postgres.query(
-        `INSERT INTO api_keys (project_id, scope, key_hash, hint, origin) VALUES ($1, $2, $3, $4, 'configured')
-         ON CONFLICT (key_hash) DO UPDATE SET revoked_at = NULL`,
+        `INSERT INTO api_keys (project_id, scopes, key_hash, hint, origin) VALUES ($1, ARRAY[$2], $3, $4, 'configured')
+         ON CONFLICT (key_hash) DO UPDATE SET
+           origin = 'configured',
+           revoked_at = CASE api_keys.revoked_by WHEN 'request' THEN api_keys.revoked_at END,
+           revoked_by = CASE api_keys.revoked_by WHEN 'request' THEN api_keys.revoked_by END`,
         [projectId, scope, hashKey(key), hintOf(key)],
       );
+      // A key that was rotated keeps its time of grace.
       await this.#postgres.query(
-        `UPDATE api_keys SET revoked_at = now()
-         WHERE project_id = $1 AND scope = $2 AND origin = 'configured' AND key_hash <> $3 AND revoked_at IS NULL`,
+        `UPDATE api_keys SET revoked_at = now(), revoked_by = 'configuration'
+         WHERE project_id = $1 AND scopes = ARRAY[$2] AND origin = 'configured' AND key_hash <> $3
+           AND revoked_at IS NULL AND rotated_to IS NULL`,
         [projectId, scope, hashKey(key)],
       );
     }
@@ -70,24 +76,35 @@ export class ProjectStore {
     const { rows } = await this.#postgres.query<{
       id: number;
       public_id: string;
-      scope: KeyScope;
+      key_id: string;
+      hint: string;
+      scopes: KeyScope[];
+      expires_at: Date | null;
       timezone: string;
-      limits: { events_per_second_max?: number };
+      limits: Record<string, unknown>;
       retention: { raw_days?: number };
     }>(
-      `SELECT projects.id, public_id, scope, timezone, limits, retention
+      `SELECT projects.id, projects.public_id, api_keys.public_id AS key_id, hint, scopes, expires_at, timezone, limits,
+              retention
        FROM api_keys JOIN projects ON projects.id = project_id
-       WHERE key_hash = $1 AND revoked_at IS NULL AND deleted_at IS NULL`,
+       WHERE key_hash = $1 AND revoked_at IS NULL AND deleted_at IS NULL
+         AND (expires_at IS NULL OR expires_at > now())`,
       [keyHash],
     );
     const row = rows[0];
     if (!row) return null;
+    const limits = limitsInForce(row.limits);
     return {
       projectId: row.id,
       publicId: row.public_id,
-      scope: row.scope,
+      keyId: row.key_id,
+      keyHint: row.hint,
+      scopes: row.scopes,
+      expiresAtMs: row.expires_at?.getTime() ?? null,
       timezone: row.timezone,
-      eventsPerSecondMax: row.limits.events_per_second_max ?? null,
+      eventsPerSecondMax: limits.events_per_second_max,
+      eventsPerDayMax: limits.events_per_day_max,
+      eventsPerMonthMax: limits.events_per_month_max,
       retentionDays: row.retention.raw_days ?? 0,
     };
   }
@@ -97,7 +114,7 @@ export class ProjectStore {
     timezone: string;
     eventsPerSecondMax: number | null;
   }): Promise<Project & { keys: ProjectKeys }> {
-    const keys = Object.fromEntries(keyScopes.map((scope) => [scope, createKey(scope)])) as ProjectKeys;
+    const keys = Object.fromEntries(firstScopes.map((scope) => [scope, createKey(scope)])) as ProjectKeys;
     const publicId = `prj_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
     const limits =
       options.eventsPerSecondMax === null ? {} : { events_per_second_max: options.eventsPerSecondMax };
@@ -105,8 +122,8 @@ export class ProjectStore {
       `WITH project AS (
          INSERT INTO projects (public_id, name, timezone, limits) VALUES ($1, $2, $3, $4) RETURNING *),
        keys AS (
-         INSERT INTO api_keys (project_id, scope, key_hash, hint)
-         SELECT project.id, given.scope, given.key_hash, given.hint
+         INSERT INTO api_keys (project_id, scopes, key_hash, hint)
+         SELECT project.id, ARRAY[given.scope], given.key_hash, given.hint
          FROM project, unnest($5::text[], $6::bytea[], $7::text[]) AS given (scope, key_hash, hint))
        SELECT public_id, name, timezone, limits, created_at FROM project`,
       [
@@ -114,9 +131,9 @@ export class ProjectStore {
         options.name,
         options.timezone,
         JSON.stringify(limits),
-        keyScopes,
-        keyScopes.map((scope) => hashKey(keys[scope])),
-        keyScopes.map((scope) => hintOf(keys[scope])),
+        firstScopes,
+        firstScopes.map((scope) => hashKey(keys[scope])),
+        firstScopes.map((scope) => hintOf(keys[scope])),
       ],
     );
     return { ...buildProject(rows[0] as ProjectRow), keys };
@@ -161,7 +178,8 @@ export class ProjectStore {
   /** Revokes all keys and forgets the batches' row counts, since the project's rows are about to go. */
   async delete(projectId: number): Promise<void> {
     await this.#postgres.query(
-      `WITH revoked AS (UPDATE api_keys SET revoked_at = now() WHERE project_id = $1 AND revoked_at IS NULL)
+      `WITH revoked AS (UPDATE api_keys SET revoked_at = now(), revoked_by = 'request'
+         WHERE project_id = $1 AND revoked_at IS NULL)
        UPDATE projects SET deleted_at = now() WHERE id = $1`,
       [projectId],
     );
