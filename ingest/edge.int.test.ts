@@ -222,7 +222,7 @@ test("a limited project is told when to come back, and others are not disturbed"
 
 test("every answer has a request id of its own; pages of any origin may send", async () => {
   const first = await send(JSON.stringify(event("cors1")));
-  const second = await call("/nowhere");
+  const second = await call("/no/where");
   expect(first.headers.get("x-request-id")).not.toBe(second.headers.get("x-request-id"));
   expect(first.headers.get("access-control-allow-origin")).toBe("*");
   const preflight = await call("/v1/events", {

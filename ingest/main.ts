@@ -14,6 +14,7 @@ import { serveMetrics } from "#streams/metrics.ts";
 import { publisherLimits } from "#streams/publisher-limits.ts";
 import { Publisher } from "#streams/publisher.ts";
 import { collectStatus, publishStatus } from "#streams/status.ts";
+import { createClientAddress } from "./access/client-address.ts";
 import { connectRedis } from "./access/connect-redis.ts";
 import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
@@ -107,6 +108,18 @@ export async function start(
         intake,
         log,
         bodyBytesMax: config.bodyBytesMax,
+    const clientAddress = createClientAddress(config.trustedProxies);
+    const links = startLinks({
+      connection,
+      redis,
+      publisher,
+      ownHosts: [config.host],
+      redirectsPerSecondMax: config.redirectsPerSecondMax,
+      addressOf: (exchange, head) => clientAddress(head, exchange.remoteAddress),
+      placeOf: () => undefined,
+      log,
+    });
+    releasers.add("links", () => links.stop());
         eventsPerRequestMax: config.eventsPerRequestMax,
         bodyDeadlineMs: tuning.bodyDeadlineMs ?? bodyDeadlineMsMax,
       },

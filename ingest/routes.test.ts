@@ -11,6 +11,7 @@ test("the routes are exactly the operations of the interface", () => {
   const parts = {
     events: {},
     services: {},
+    links: {},
     receiveUpload: nothing,
     health: nothing,
     readiness: nothing,

@@ -45,6 +45,8 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   };
 }
 
+    "GET /{code}": parts.links.redirect,
+    "POST /{code}": parts.links.unlock,
 export function createRoutes(parts: RouteParts): ServerRoute[] {
   const own = createOwnHandlers(parts);
   const handlerOf = (operation: Operation): Handler => {
@@ -66,7 +68,8 @@ export function createRoutes(parts: RouteParts): ServerRoute[] {
   // One for each address, whatever methods it takes.
   const callable = new Map(table.filter(({ cors }) => cors !== "none").map(({ path, cors }) => [path, cors]));
   for (const [path, cors] of callable) {
-    const handler = cors === "mirrored" ? mirrorPreflight : answerPreflight;
+    const methods = table.filter((route) => route.path === path).map(({ method }) => method);
+    const handler = cors === "mirrored" ? mirrorPreflight : createPreflight(methods);
     table.push({ method: "OPTIONS", path, handler, cors });
   }
   return table.map((route, index) => ({ ...route, index }));
@@ -95,13 +98,15 @@ export function answerUnknown(exchange: Exchange, allowedMethods: readonly strin
   }
 }
 
-/** Any page may send events; no cookie or other credential is ever read, so none is allowed either. */
-function answerPreflight(exchange: Exchange): void {
-  exchange.answerEmpty(204, [
-    ["Access-Control-Allow-Methods", "POST, OPTIONS"],
-    ["Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, traceparent"],
-    ["Access-Control-Max-Age", "86400"],
-  ]);
+/** Any page may ask; no cookie or other credential is ever read, so none is allowed either. */
+function createPreflight(methods: readonly string[]): Handler {
+  return (exchange) => {
+    exchange.answerEmpty(204, [
+      ["Access-Control-Allow-Methods", [...methods, "OPTIONS"].join(", ")],
+      ["Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, traceparent"],
+      ["Access-Control-Max-Age", "86400"],
+    ]);
+  };
 }
 
 /** SDKs set headers of their own; all of them are allowed, the origin is named by the exchange. */

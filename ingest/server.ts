@@ -47,6 +47,14 @@ const drainPollMs = 10;
 
 const methods = { GET: "get", POST: "post", PUT: "put", DELETE: "del", OPTIONS: "options" } as const;
 
+/**
+ * A path that begins with a parameter would take other methods of all addresses with one part: it is tried after
+ * everything else, and answers HEAD too.
+ */
+function isLastResort(route: RouteTraits): boolean {
+  return route.path.startsWith("/:");
+}
+
 export function createServer(options: {
   routes: readonly ServerRoute[];
   sockets: readonly SocketRoute[];
@@ -79,22 +87,36 @@ export function createServer(options: {
   const app = App();
   const sockets = new SocketServer(options.sockets, options.log);
   sockets.listen(app);
+  const run = (route: ServerRoute, response: HttpResponse, request: HttpRequest, isHead: boolean): void => {
+    const exchange = new Exchange(response, route, nextRequestId(), owner, isHead);
+    if (route.cors === "mirrored") exchange.origin = request.getHeader("origin");
+    try {
+      const result = route.handler(exchange, readHead(request));
+      if (result !== undefined) result.catch((error: unknown) => failed(exchange, error));
+    } catch (error) {
+      failed(exchange, error);
+    }
+  };
   for (const route of options.routes) {
+    if (isLastResort(route)) continue;
     app[methods[route.method]](route.path, (response: HttpResponse, request: HttpRequest) => {
-      const exchange = new Exchange(response, route, nextRequestId(), owner);
-      if (route.cors === "mirrored") exchange.origin = request.getHeader("origin");
-      try {
-        const result = route.handler(exchange, readHead(request));
-        if (result !== undefined) result.catch((error: unknown) => failed(exchange, error));
-      } catch (error) {
-        failed(exchange, error);
-      }
+      run(route, response, request, false);
     });
   }
   // Less specific patterns are tried later: these answer what the routes above leave.
   for (const path of new Set(options.routes.map((route) => route.path))) {
-    const allowed = options.routes.filter((route) => route.path === path).map((route) => route.method);
-    app.any(path, (response) => {
+    const others = options.routes.filter((route) => route.path === path);
+    const allowed: string[] = others.map((route) => route.method);
+    const last = new Map(others.filter(isLastResort).map((route) => [route.method.toLowerCase(), route]));
+    if (last.has("get")) allowed.push("HEAD");
+    app.any(path, (response, request) => {
+      const method = request.getMethod();
+      const isHead = method === "head";
+      const route = last.get(isHead ? "get" : method);
+      if (route !== undefined) {
+        run(route, response, request, isHead);
+        return;
+      }
       const exchange = new Exchange(response, options.fallbackTraits, nextRequestId(), owner);
       options.fallback(exchange, allowed, path);
     });

@@ -118,6 +118,10 @@ export const errorCatalogue = {
   ALERT_NOT_FOUND: { status: 404, retryable: false, message: "No alert with this id exists." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
+  LINK_NOT_FOUND: { status: 404, retryable: false, message: "There is no link at this address." },
+  LINK_EXPIRED: { status: 410, retryable: false, message: "The link has expired or is used up." },
+  LINK_PASSWORD_REQUIRED: { status: 401, retryable: false, message: "The link is protected by a password." },
+  LINK_PASSWORD_WRONG: { status: 401, retryable: false, message: "The password is wrong." },
   UPLOAD_INCOMPLETE: {
     status: 400,
     retryable: false,

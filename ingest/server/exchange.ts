@@ -52,6 +52,11 @@ const statusTexts: Readonly<Record<number, string>> = {
   201: "201 Created",
   202: "202 Accepted",
   204: "204 No Content",
+  301: "301 Moved Permanently",
+  302: "302 Found",
+  303: "303 See Other",
+  307: "307 Temporary Redirect",
+  308: "308 Permanent Redirect",
   400: "400 Bad Request",
   401: "401 Unauthorized",
   403: "403 Forbidden",
@@ -59,6 +64,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   405: "405 Method Not Allowed",
   408: "408 Request Timeout",
   409: "409 Conflict",
+  410: "410 Gone",
   413: "413 Payload Too Large",
   415: "415 Unsupported Media Type",
   422: "422 Unprocessable Content",
@@ -76,6 +82,8 @@ export type Header = readonly [name: string, value: string];
 export class Exchange {
   readonly route: RouteTraits;
   readonly requestId: string;
+  /** True: only the head of the answer is sent. */
+  readonly isHead: boolean;
   readonly #response: HttpResponse;
   readonly #owner: ExchangeOwner;
   #done = false;
@@ -86,10 +94,17 @@ export class Exchange {
   #onWritable: (() => void) | undefined;
   #body: BodyStream | undefined;
 
-  constructor(response: HttpResponse, route: RouteTraits, requestId: string, owner: ExchangeOwner) {
+  constructor(
+    response: HttpResponse,
+    route: RouteTraits,
+    requestId: string,
+    owner: ExchangeOwner,
+    isHead = false,
+  ) {
     this.#response = response;
     this.route = route;
     this.requestId = requestId;
+    this.isHead = isHead;
     this.#owner = owner;
     owner.open += 1;
     response.onAborted(() => this.#left());
@@ -98,6 +113,11 @@ export class Exchange {
   /** True when it was answered, or the client left: nothing more can be said. */
   get done(): boolean {
     return this.#done;
+  }
+
+  /** Where the connection comes from, as text; to be asked for before the handler first waits. */
+  get remoteAddress(): string {
+    return Buffer.from(this.#response.getRemoteAddressAsText()).toString("latin1");
   }
 
   /** For routes whose cors is "mirrored": the origin that the answer names. */
@@ -196,7 +216,8 @@ export class Exchange {
     if (error.status === 429 || error.status === 503) {
       headers.push(["Retry-After", String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? 1)))]);
     }
-    if (error.status === 401) headers.push(["WWW-Authenticate", "Bearer"]);
+    // A link's password is no key of ours.
+    if (error.code === "UNAUTHORIZED") headers.push(["WWW-Authenticate", "Bearer"]);
     this.#answer(error.status, body, jsonType, headers, close);
   }
 
@@ -254,7 +275,11 @@ export class Exchange {
     this.#finish(status);
     this.#response.cork(() => {
       this.#writeHead(status, contentType, headers);
-      this.#response.end(body, close || this.#owner.closing);
+      if (this.isHead) {
+        this.#response.endWithoutBody(Buffer.byteLength(body), close || this.#owner.closing);
+      } else {
+        this.#response.end(body, close || this.#owner.closing);
+      }
     });
   }
 
@@ -312,14 +337,20 @@ export function readHead(request: HttpRequest): RequestHead {
     query: () => (request.getQuery() as string | undefined) ?? "",
     parameter(index) {
       const text = request.getParameter(index) ?? "";
+      let decoded: string;
       try {
-        return decodeURIComponent(text);
+        decoded = decodeURIComponent(text);
       } catch (error) {
         throw new MillraceError("INVALID_PARAMETER", {
           message: "The address is not valid percent-encoded UTF-8.",
           cause: error,
         });
       }
+      // No store's text can hold it, so nothing is named by it.
+      if (decoded.includes("\0")) {
+        throw new MillraceError("INVALID_PARAMETER", { message: "The address holds NUL (%00)." });
+      }
+      return decoded;
     },
   };
 }

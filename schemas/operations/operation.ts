@@ -38,7 +38,15 @@ export interface Operation {
   /** A key of this scope, or of any of these; null: open to everybody. */
   readonly scope: KeyScope | readonly KeyScope[] | null;
   readonly tag:
-    "Ingestion" | "Queries" | "Insights" | "Cohorts" | "Alerts" | "Users" | "Administration" | "Health";
+    | "Ingestion"
+    | "Queries"
+    | "Insights"
+    | "Cohorts"
+    | "Alerts"
+    | "Links"
+    | "Users"
+    | "Administration"
+    | "Health";
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Parameter[];

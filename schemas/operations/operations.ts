@@ -11,6 +11,7 @@ import { jobsOperations } from "./jobs.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
 import { sdkOperations } from "./sdk.ts";
+import { redirectsOperations } from "./redirects.ts";
 import { uploadsOperations } from "./uploads.ts";
 import { usersOperations } from "./users.ts";
 
@@ -29,3 +30,4 @@ export const operations: readonly Operation[] = [
   ...dimensionsOperations,
   ...healthOperations,
 ];
+  ...redirectsOperations,
