@@ -27,6 +27,7 @@ export function createPostHogHandlers(receiver: SdkReceiver, keys: KeyCache): Re
   const handlers: Record<string, Handler> = {
     "POST /i/v1/analytics/events": receiver.receive("POST", v1Format),
     "POST /s/": ignoreRecording,
+    "GET /flags/definitions": createDefinitions(keys),
     "GET /array/{token}/config": createConfig(keys, "json"),
     "GET /array/{token}/config.js": createConfig(keys, "script"),
   };
@@ -173,6 +174,15 @@ function createConfig(keys: KeyCache, form: "json" | "script"): Handler {
       "(function(){window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{};" +
       `window._POSTHOG_REMOTE_CONFIG[${quoted}]={config:${JSON.stringify(remoteConfig)},siteApps:[]};})();`;
     exchange.answer(200, script, caching, "application/javascript");
+  };
+}
+
+/** For servers that decide about flags by themselves; without an answer they ask again and again. */
+function createDefinitions(keys: KeyCache): Handler {
+  const none = JSON.stringify({ flags: [], group_type_mapping: {}, cohorts: {} });
+  return async (exchange, head) => {
+    await resolveKey(keys, new URLSearchParams(head.query()).get("token") ?? "", ["write"]);
+    exchange.answer(200, none);
   };
 }
 

@@ -189,6 +189,9 @@ test("PostHog's browser client learns that there is nothing more to load", async
   const flags = await send("/flags/?v=2", JSON.stringify({ token: testKeys.write, distinct_id: "d" }));
   expect(JSON.parse(flags.text)).toMatchObject({ flags: {}, errorsWhileComputingFlags: false });
   expect(await send("/decide/?v=3", JSON.stringify({ token: "x" }))).toMatchObject({ status: 401 });
+  const definitions = await send(`/flags/definitions?token=${testKeys.write}&send_cohorts`);
+  expect(JSON.parse(definitions.text)).toEqual({ flags: [], group_type_mapping: {}, cohorts: {} });
+  expect(await send("/flags/definitions?token=nobody")).toMatchObject({ status: 401 });
   expect(await send("/s/", "anything")).toMatchObject({ status: 200, text: '{"status":1}' });
 });
 

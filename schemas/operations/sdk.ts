@@ -138,6 +138,20 @@ const flagsOperations = ["/flags/", "/decide/"].flatMap((path): Operation[] => {
   ];
 });
 
+const definitionsOperation: Operation = {
+  method: "GET",
+  path: "/flags/definitions",
+  aliases: ["/flags/definitions/"],
+  cors: "mirrored",
+  scope: "write",
+  tag: "Ingestion",
+  summary: "PostHog: definitions of feature flags, for servers that evaluate them",
+  description: "There are none. The key is the `token` of the address.",
+  parameters: [{ name: "token", in: "query", description: "A write key.", schema: Type.String() }],
+  success: { status: 200, description: "No flags.", content: json, schema: anyObject },
+  errors: ["INVALID_PARAMETER"],
+};
+
 const configOperations = (["config", "config.js"] as const).map((name): Operation => {
   return {
     method: "GET",
@@ -196,5 +210,6 @@ export const sdkOperations: readonly Operation[] = [
     errors: [],
   },
   ...flagsOperations,
+  definitionsOperation,
   ...configOperations,
 ];
