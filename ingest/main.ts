@@ -25,6 +25,7 @@ import { createReceiveFrames } from "./events/receive-frames.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
+import { startLive } from "./live/start-live.ts";
 import { startUploads } from "./uploads/start-uploads.ts";
 import { createHealth, createReadiness } from "./system/readiness.ts";
 import { createShowMetrics } from "./system/show-metrics.ts";
@@ -58,9 +59,14 @@ export async function start(
     const partitions = await ensureLog(connection, config, log);
 
     const keys = new KeyCache({ lookup: (keyHash) => lookUpKey(connection, keyHash) });
+    const live = startLive({ connection, keys, edge: instance, log });
+    releasers.add("live", () => live.stop());
     const changes = connection.subscribe("projects.changed", {
       callback: (error, message) => {
-        if (!error) keys.forgetProject(message.json<{ projectId: number }>().projectId);
+        if (error) return;
+        const { projectId } = message.json<{ projectId: number }>();
+        keys.forgetProject(projectId);
+        live.recheck(projectId);
       },
     });
     releasers.add("project changes", () => changes.unsubscribe());
@@ -103,6 +109,7 @@ export async function start(
     releasers.add("uploads", () => uploads.stop());
     const routes = createRoutes({
       receiveUpload: uploads.receive,
+      receiveListener: live.receive,
       events: {
         keys,
         intake,
@@ -141,12 +148,14 @@ export async function start(
       }),
     });
     observers.current = metrics;
+    live.register(registry);
     const metricsAnswers = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsAnswers.stop());
 
     const server = createServer({
       routes,
       sockets: [
+        live.socket,
         {
           path: "/v1/ingest",
           frameBytesMax: config.bodyBytesMax,
@@ -174,6 +183,7 @@ export async function start(
       port,
       async stop() {
         server.stopListening();
+        live.stop();
         // What was taken is confirmed before connections end; what comes now is answered SHUTTING_DOWN.
         await Promise.all([uploads.stop(), publisher.stop()]);
         await server.drain(drainMsMax);

@@ -20,6 +20,7 @@ import { describeUnknown } from "./system/unknown-address.ts";
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
   readonly receiveUpload: Handler;
+  readonly receiveListener: Handler;
   readonly services: ServiceAccess;
   readonly version: string;
   readonly health: Handler;
@@ -37,6 +38,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
     "POST /v1/events": createReceiveEvents(parts.events),
     "POST /v1/uploads": parts.receiveUpload,
     "GET /v1/ingest": answerUpgradeRequired,
+    "GET /v1/live": parts.receiveListener,
     "GET /metrics": parts.metrics,
     "GET /healthz": parts.health,
     "GET /readyz": parts.readiness,

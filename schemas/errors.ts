@@ -175,6 +175,16 @@ export const errorCatalogue = {
     retryable: false,
     message: "This address speaks WebSocket only: connect with ws:// and send the key in the first frame.",
   },
+  TOO_MANY_LISTENERS: {
+    status: 429,
+    retryable: true,
+    message: "Too many listeners of the live feed; wait as Retry-After says.",
+  },
+  LISTENER_TOO_SLOW: {
+    status: 429,
+    retryable: true,
+    message: "The listener reads more slowly than events come; connect again with a narrower filter.",
+  },
   TOO_MANY_FRAMES: {
     status: 429,
     retryable: true,

@@ -8,6 +8,8 @@ import { readHead, type RequestHead } from "./exchange.ts";
 export interface SocketConnection {
   send(text: string): void;
   close(code: number, reason: string): void;
+  /** Bytes that the client has not read yet. */
+  readonly unreadBytes: number;
 }
 
 export interface SocketHandler {
@@ -51,6 +53,10 @@ class Connection implements SocketConnection {
 
   close(code: number, reason: string): void {
     this.#socket?.end(code, reason);
+  }
+
+  get unreadBytes(): number {
+    return this.#socket?.getBufferedAmount() ?? 0;
   }
 
   /** The library's socket is gone. */

@@ -8,6 +8,7 @@ import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import { insightsOperations } from "./insights.ts";
 import { jobsOperations } from "./jobs.ts";
+import { liveOperations } from "./live.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
 import { sdkOperations } from "./sdk.ts";
@@ -18,6 +19,7 @@ import { usersOperations } from "./users.ts";
 export const operations: readonly Operation[] = [
   ...ingestionOperations,
   ...uploadsOperations,
+  ...liveOperations,
   ...sdkOperations,
   ...queriesOperations,
   ...jobsOperations,
