@@ -37,6 +37,7 @@ import { serveJobs } from "./jobs/job-service.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { createJobMetrics } from "./jobs/metrics.ts";
 import { DimensionStore } from "./partials/dimension-store.ts";
+import { serveRedirectCounts } from "./links/redirect-counts.ts";
 import { serveDimensions } from "./partials/dimension-service.ts";
 import { createPartialMetrics } from "./partials/metrics.ts";
 import { PartialKeeper } from "./partials/partial-keeper.ts";
@@ -96,6 +97,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("projects", () => projects.stop());
     const uploads = serveUploads({ connection, store: new UploadStore(postgres), log });
     releasers.add("uploads", () => uploads.stop());
+    const redirectCounts = serveRedirectCounts({ connection, postgres, log });
+    releasers.add("redirect counts", () => redirectCounts.stop());
 
     const persons = new PersonPublisher({
       postgres,

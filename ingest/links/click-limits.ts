@@ -4,37 +4,38 @@
 import type { Redis } from "ioredis";
 import { MillraceError } from "#schemas/errors.ts";
 import { linkCacheLimits, linkClicksKey, takeClickScript } from "#schemas/links/link-cache.ts";
+import type { ResolvedLink } from "#schemas/links/link.ts";
 
 const unknownCount = -1;
 
 export class ClickLimits {
   readonly #redis: Redis | undefined;
-  readonly #countStored: (linkId: number) => Promise<number>;
+  readonly #countStored: (link: ResolvedLink) => Promise<number>;
   readonly #restoring = new Map<number, Promise<void>>();
 
   /** `countStored`: every redirect of the link until now. */
-  constructor(options: { redis: Redis | undefined; countStored: (linkId: number) => Promise<number> }) {
+  constructor(options: { redis: Redis | undefined; countStored: (link: ResolvedLink) => Promise<number> }) {
     this.#redis = options.redis;
     this.#countStored = options.countStored;
   }
 
   /** Takes a redirect: false when all are used. Rejects with SERVICE_UNAVAILABLE when that cannot be known. */
-  async take(linkId: number, maxClicks: number): Promise<boolean> {
-    const number = await this.#take(linkId, maxClicks);
+  async take(link: ResolvedLink, maxClicks: number): Promise<boolean> {
+    const number = await this.#take(link.id, maxClicks);
     if (number !== unknownCount) return number > 0;
-    await this.#restore(linkId);
-    const again = await this.#take(linkId, maxClicks);
+    await this.#restore(link);
+    const again = await this.#take(link.id, maxClicks);
     if (again === unknownCount) throw unavailable();
     return again > 0;
   }
 
   /** Whether there is one left, without taking it. */
-  async hasLeft(linkId: number, maxClicks: number): Promise<boolean> {
+  async hasLeft(link: ResolvedLink, maxClicks: number): Promise<boolean> {
     const redis = this.#available();
-    const read = (): Promise<string | null> => redis.get(linkClicksKey(linkId)).catch(rethrow);
+    const read = (): Promise<string | null> => redis.get(linkClicksKey(link.id)).catch(rethrow);
     let used = await read();
     if (used === null) {
-      await this.#restore(linkId);
+      await this.#restore(link);
       used = await read();
     }
     return Number(used ?? 0) < maxClicks;
@@ -48,19 +49,19 @@ export class ClickLimits {
     return Number(taken);
   }
 
-  #restore(linkId: number): Promise<void> {
-    const existing = this.#restoring.get(linkId);
+  #restore(link: ResolvedLink): Promise<void> {
+    const existing = this.#restoring.get(link.id);
     if (existing !== undefined) return existing;
-    const restored = this.#writeCount(linkId).finally(() => this.#restoring.delete(linkId));
-    this.#restoring.set(linkId, restored);
+    const restored = this.#writeCount(link).finally(() => this.#restoring.delete(link.id));
+    this.#restoring.set(link.id, restored);
     return restored;
   }
 
   /** Whoever restores first wins: what was taken since is in the count already. */
-  async #writeCount(linkId: number): Promise<void> {
-    const count = await this.#countStored(linkId);
+  async #writeCount(link: ResolvedLink): Promise<void> {
+    const count = await this.#countStored(link);
     const redis = this.#available();
-    await redis.set(linkClicksKey(linkId), count, "PX", linkCacheLimits.clicksMs, "NX").catch(rethrow);
+    await redis.set(linkClicksKey(link.id), count, "PX", linkCacheLimits.clicksMs, "NX").catch(rethrow);
   }
 
   #available(): Redis {

@@ -120,8 +120,8 @@ export function createRedirect(parts: RedirectParts) {
     try {
       const { clickLimits } = parts;
       const isLeft = visit.isHead
-        ? await clickLimits.hasLeft(link.id, maxClicks)
-        : await clickLimits.take(link.id, maxClicks);
+        ? await clickLimits.hasLeft(link, maxClicks)
+        : await clickLimits.take(link, maxClicks);
       if (isLeft) {
         follow(parts, exchange, visit, link, Date.now(), redirectHeaders(link, visit.query));
         return;

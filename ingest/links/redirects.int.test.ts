@@ -329,9 +329,9 @@ describe("links with a number of clicks", () => {
   });
 
   it("go on from what is stored when Redis forgot them", async () => {
-    const { id } = await links.put({ code: "limited3", maxClicks: 3 });
+    const { publicId } = await links.put({ code: "limited3", maxClicks: 3 });
     expect((await visit("/limited3")).status).toBe(302);
-    links.stored.set(id, 1);
+    links.stored.set(publicId, 1);
     await redis.flushall();
     expect((await visit("/limited3")).status).toBe(302);
     expect((await visit("/limited3")).status).toBe(302);

@@ -70,8 +70,10 @@ export function startLinks(options: {
     finder,
     clickLimits: new ClickLimits({
       redis,
-      countStored: async (linkId) =>
-        ((await call("count_redirects", { linkId }, countMsMax)) as { count: number }).count,
+      countStored: async ({ projectId, publicId }) => {
+        const answer = await call("count_redirects", { projectId, linkId: publicId }, countMsMax);
+        return (answer as { count: number }).count;
+      },
     }),
     clicks: new ClickRecorder({ publisher, visitors, counters, placeOf: options.placeOf }),
     addressLimits: new AddressLimits(options.redirectsPerSecondMax),

@@ -87,7 +87,7 @@ export function createUnlock(parts: RedirectParts, tryPassword: TryPassword) {
       }
       url = tried.url ?? url;
     }
-    if (link.maxClicks !== null && !(await parts.clickLimits.take(link.id, link.maxClicks))) {
+    if (link.maxClicks !== null && !(await parts.clickLimits.take(link, link.maxClicks))) {
       counters.outcomes.gone += 1;
       answerGone(exchange, visit, link, "used");
       return;

@@ -17,7 +17,8 @@ import { serve } from "#streams/services.ts";
 export class LinksService {
   /** Addresses in the order they were asked for. */
   readonly asked: string[] = [];
-  readonly stored = new Map<number, number>();
+  /** Redirects by public id. */
+  readonly stored = new Map<string, number>();
   /** Milliseconds that an answer takes. */
   delayMs = 0;
   readonly #connection: NatsConnection;
@@ -52,7 +53,7 @@ export class LinksService {
         },
         salt: async (payload) => ({ salt: `salt of ${read<{ day: string }>(payload).day}` }),
         count_redirects: async (payload) => ({
-          count: this.stored.get(read<{ linkId: number }>(payload).linkId) ?? 0,
+          count: this.stored.get(read<{ linkId: string }>(payload).linkId) ?? 0,
         }),
       },
     });

@@ -40,7 +40,10 @@ export function linkKey(domain: string, code: string): string {
   return `millrace:link:${linkAddress(domain, code)}`;
 }
 
-/** Counts the redirects of a link with `max_clicks`. */
+/**
+ * Counts the redirects of a link with `max_clicks`. Absent: not known. Who makes such a link may put 0 there (NX, for
+ * clicksMs), so that its first click does not wait until the stored ones are counted.
+ */
 export function linkClicksKey(linkId: number): string {
   return `millrace:link-clicks:${linkId}`;
 }
