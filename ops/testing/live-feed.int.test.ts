@@ -58,7 +58,7 @@ async function send(events: object[], key = keys.write): Promise<void> {
 const listen = async (query: string): Promise<LiveListener> =>
   (await LiveListener.stream(`${url}/v1/live?${query}`, { authorization: `Bearer ${keys.read}` })).opened();
 
-const ids = (listener: LiveListener): unknown[] => listener.of("event").map(({ event_id: id }) => id);
+const ids = (listener: LiveListener): string[] => listener.of("event").map(({ event_id: id }) => String(id));
 
 test("what is told was stored, with what the pipeline adds, and can be asked for", async () => {
   const listener = await listen("event=bought");
