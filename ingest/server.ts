@@ -25,7 +25,7 @@ import { SocketServer, type SocketRoute } from "./server/sockets.ts";
 export type Handler = (exchange: Exchange, head: RequestHead) => void | Promise<void>;
 
 export interface ServerRoute extends RouteTraits {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE" | "OPTIONS";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
   readonly handler: Handler;
 }
 
@@ -45,7 +45,14 @@ const listenExclusively = 1;
 
 const drainPollMs = 10;
 
-const methods = { GET: "get", POST: "post", PUT: "put", DELETE: "del", OPTIONS: "options" } as const;
+const methods = {
+  GET: "get",
+  POST: "post",
+  PUT: "put",
+  PATCH: "patch",
+  DELETE: "del",
+  OPTIONS: "options",
+} as const;
 
 /**
  * A path that begins with a parameter would take other methods of all addresses with one part: it is tried after

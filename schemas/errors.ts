@@ -116,6 +116,7 @@ export const errorCatalogue = {
   INSIGHT_NOT_FOUND: { status: 404, retryable: false, message: "No insight with this id exists." },
   DASHBOARD_NOT_FOUND: { status: 404, retryable: false, message: "No dashboard with this id exists." },
   ALERT_NOT_FOUND: { status: 404, retryable: false, message: "No alert with this id exists." },
+  KEY_NOT_FOUND: { status: 404, retryable: false, message: "The project has no key with this id." },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
   LINK_NOT_FOUND: { status: 404, retryable: false, message: "There is no link at this address." },

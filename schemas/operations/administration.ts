@@ -1,15 +1,16 @@
 // Projects and the installation itself.
 import { Type } from "@sinclair/typebox";
+import { AuditAnswer, AuditParameters } from "../projects/audit.ts";
+import { KeyCreation, KeyEntry, KeyMade, KeyRotation } from "../projects/keys.ts";
 import { ProjectLimits, ProjectLimitsChange } from "../projects/limits.ts";
-import { adminMsMax, anyObject, inPath, json, type Operation } from "./operation.ts";
+import { Project, ProjectChange, ProjectCreation } from "../projects/settings.ts";
+import { UsageAnswer, UsageParameters } from "../projects/usage.ts";
+import { adminMsMax, anyObject, inPath, inQuery, json, type Operation } from "./operation.ts";
 
-const projectContract = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  timezone: Type.String(),
-  events_per_second_max: Type.Union([Type.Integer(), Type.Null()]),
-  created_at: Type.String({ format: "date-time" }),
-});
+const projectId = inPath("id", "Id of the project.");
+const keyId = inPath("key", "Id of the key.");
+/** Said of every operation on one project. */
+const whose = "The admin key of the project `default` manages every project, any other its own.";
 
 export const administrationOperations: readonly Operation[] = [
   {
@@ -20,15 +21,7 @@ export const administrationOperations: readonly Operation[] = [
     tag: "Administration",
     summary: "Create a project",
     description: "Any admin key may create projects. The new project's own keys are shown once, here.",
-    body: {
-      [json]: Type.Object({
-        name: Type.String({ minLength: 1, maxLength: 200 }),
-        timezone: Type.Optional(Type.String({ description: "IANA name; default UTC." })),
-        limits: Type.Optional(
-          Type.Object({ events_per_second_max: Type.Optional(Type.Integer({ minimum: 1 })) }),
-        ),
-      }),
-    },
+    body: { [json]: ProjectCreation },
     success: {
       status: 201,
       description: "The project and its keys.",
@@ -53,7 +46,7 @@ export const administrationOperations: readonly Operation[] = [
       status: 200,
       description: "The projects.",
       content: json,
-      schema: Type.Object({ projects: Type.Array(projectContract) }),
+      schema: Type.Object({ projects: Type.Array(Project) }),
     },
     errors: [],
   },
@@ -66,7 +59,7 @@ export const administrationOperations: readonly Operation[] = [
     summary: "Delete a project, its keys and its events",
     description:
       "The admin key of the project `default` may delete every other project, any other admin key its own.",
-    parameters: [inPath("id", "Id of the project.")],
+    parameters: [projectId],
     success: { status: 200, description: "It is gone.", content: json, schema: anyObject },
     errors: ["PROJECT_NOT_FOUND"],
   },
@@ -78,7 +71,7 @@ export const administrationOperations: readonly Operation[] = [
     tag: "Administration",
     summary: "What a project may use",
     description: "The admin key of the project `default` sees every project's limits, any other its own.",
-    parameters: [inPath("id", "Id of the project.")],
+    parameters: [projectId],
     success: { status: 200, description: "The limits in force.", content: json, schema: ProjectLimits },
     errors: ["PROJECT_NOT_FOUND"],
   },
@@ -91,10 +84,115 @@ export const administrationOperations: readonly Operation[] = [
     summary: "Change what a project may use",
     description:
       "What is absent or null goes back to its default. Queries that begin after the answer keep to it: one that needs more is answered with QUERY_TOO_EXPENSIVE and the name of the budget, one that finds too many under way waits for its turn, or is answered with QUERY_LIMIT_EXCEEDED. The admin key of the project `default` may change every project's limits, any other its own.",
-    parameters: [inPath("id", "Id of the project.")],
+    parameters: [projectId],
     body: { [json]: ProjectLimitsChange },
     success: { status: 200, description: "The limits in force.", content: json, schema: ProjectLimits },
     errors: ["MALFORMED_JSON", "INVALID_BODY", "PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "GET",
+    path: "/v1/projects/{id}",
+    service: { subject: "svc.projects.get", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Show a project",
+    description: whose,
+    parameters: [projectId],
+    success: { status: 200, description: "The project.", content: json, schema: Project },
+    errors: ["PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "PATCH",
+    path: "/v1/projects/{id}",
+    service: { subject: "svc.projects.change", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Change a project's name or time zone",
+    description: `What is absent stays. ${whose}`,
+    parameters: [projectId],
+    body: { [json]: ProjectChange },
+    success: { status: 200, description: "The project as it is now.", content: json, schema: Project },
+    errors: ["MALFORMED_JSON", "INVALID_BODY", "PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "GET",
+    path: "/v1/projects/{id}/keys",
+    service: { subject: "svc.projects.keys", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "List a project's keys",
+    description: `Never the keys themselves; revoked ones are not listed. ${whose}`,
+    parameters: [projectId],
+    success: {
+      status: 200,
+      description: "The keys, the oldest first.",
+      content: json,
+      schema: Type.Object({ keys: Type.Array(KeyEntry) }),
+    },
+    errors: ["PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "POST",
+    path: "/v1/projects/{id}/keys",
+    service: { subject: "svc.projects.create_key", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Make a key",
+    description: `One or more scopes, and an end if it shall have one. The key is shown once, here. ${whose}`,
+    parameters: [projectId],
+    body: { [json]: KeyCreation },
+    success: { status: 201, description: "The key.", content: json, schema: KeyMade },
+    errors: ["MALFORMED_JSON", "INVALID_BODY", "PROJECT_NOT_FOUND", "CONFLICT"],
+  },
+  {
+    method: "POST",
+    path: "/v1/projects/{id}/keys/{key}/rotate",
+    service: { subject: "svc.projects.rotate_key", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Make a key that takes another one's place",
+    description: `The new key has the scopes of the old one, which stays valid for \`grace_seconds\`. ${whose}`,
+    parameters: [projectId, keyId],
+    body: { [json]: KeyRotation },
+    success: { status: 201, description: "The new key.", content: json, schema: KeyMade },
+    errors: ["MALFORMED_JSON", "INVALID_BODY", "PROJECT_NOT_FOUND", "KEY_NOT_FOUND", "CONFLICT"],
+  },
+  {
+    method: "DELETE",
+    path: "/v1/projects/{id}/keys/{key}",
+    service: { subject: "svc.projects.revoke_key", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "Revoke a key",
+    description: `Every edge that can be reached forgets it at once, any other within a minute of being asked. A project keeps one admin key that does not expire. ${whose}`,
+    parameters: [projectId, keyId],
+    success: { status: 200, description: "It opens nothing any more.", content: json, schema: anyObject },
+    errors: ["PROJECT_NOT_FOUND", "KEY_NOT_FOUND", "CONFLICT"],
+  },
+  {
+    method: "GET",
+    path: "/v1/projects/{id}/usage",
+    service: { subject: "svc.projects.usage", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "What a project used, by day",
+    description: `Days are UTC, by the arrival of events. What became of events is counted exactly once, with the batch that stored them; rejected events, bytes and queries are reported by the edges every few seconds. ${whose}`,
+    parameters: [projectId, ...inQuery(UsageParameters)],
+    success: { status: 200, description: "Every day of the range.", content: json, schema: UsageAnswer },
+    errors: ["INVALID_PARAMETER", "PROJECT_NOT_FOUND"],
+  },
+  {
+    method: "GET",
+    path: "/v1/audit",
+    service: { subject: "svc.projects.audit", msMax: adminMsMax },
+    scope: "admin",
+    tag: "Administration",
+    summary: "What administrators did, the newest first",
+    description:
+      "Every request of an admin key that may change something is written down before it is passed on, and its result after. The admin key of the project `default` sees all, any other what its project's keys did and what was done to its project.",
+    parameters: inQuery(AuditParameters),
+    success: { status: 200, description: "One page.", content: json, schema: AuditAnswer },
+    errors: ["INVALID_PARAMETER"],
   },
   {
     method: "GET",

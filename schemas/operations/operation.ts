@@ -23,7 +23,7 @@ export interface AnsweringService {
 }
 
 export interface Operation {
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With parameters in braces. */
   readonly path: string;
   /** Further addresses of the same operation. */

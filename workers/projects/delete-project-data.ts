@@ -21,6 +21,10 @@ const tables = [
   "partial_day",
   "funnel_days",
   "person_history",
+  "link_clicks_quarter",
+  "link_clicks_day",
+  "link_values_quarter",
+  "link_values_day",
 ] as const;
 
 /** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */
@@ -50,6 +54,7 @@ export async function deleteProjectData(
     "alerts",
     "selectors",
     "dimensions",
+    "link_totals",
   ]) {
     await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
   }

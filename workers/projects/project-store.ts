@@ -1,20 +1,14 @@
 // Projects and keys in the relational store.
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { MillraceError } from "#schemas/errors.ts";
 import { limitsInForce, type ProjectLimits, type ProjectLimitsChange } from "#schemas/projects/limits.ts";
 import { firstScopes, type FirstScope, type KeyScope, type ResolvedKey } from "#schemas/projects/project.ts";
+import type { Project, ProjectChange } from "#schemas/projects/settings.ts";
 import { createKey, hashKey, hintOf } from "./keys.ts";
 
 export const defaultProject = "default";
 
 export type ProjectKeys = Record<FirstScope, string>;
-
-export interface Project {
-  id: string;
-  name: string;
-  timezone: string;
-  events_per_second_max: number | null;
-  created_at: string;
-}
 
 interface ProjectRow {
   public_id: string;
@@ -147,6 +141,32 @@ export class ProjectStore {
       [onlyId],
     );
     return rows.map(buildProject);
+  }
+
+  /** Throws PROJECT_NOT_FOUND. */
+  async find(projectId: number): Promise<Project> {
+    const [found] = await this.list(projectId);
+    if (found === undefined) throw new MillraceError("PROJECT_NOT_FOUND");
+    return found;
+  }
+
+  /** What is not named stays. Throws PROJECT_NOT_FOUND. */
+  async change(projectId: number, change: ProjectChange): Promise<Project> {
+    const { rows } = await this.#postgres.query<ProjectRow>(
+      `UPDATE projects SET name = coalesce($2, name), timezone = coalesce($3, timezone)
+       WHERE id = $1 AND deleted_at IS NULL RETURNING public_id, name, timezone, limits, created_at`,
+      [projectId, change.name ?? null, change.timezone ?? null],
+    );
+    if (rows[0] === undefined) throw new MillraceError("PROJECT_NOT_FOUND");
+    return buildProject(rows[0]);
+  }
+
+  async publicId(projectId: number): Promise<string> {
+    const { rows } = await this.#postgres.query<{ public_id: string }>(
+      "SELECT public_id FROM projects WHERE id = $1",
+      [projectId],
+    );
+    return rows[0]?.public_id ?? "";
   }
 
   async limits(projectId: number): Promise<ProjectLimits> {
