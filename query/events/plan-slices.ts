@@ -33,17 +33,28 @@ export function planSlices<Table extends RollupTable | KeptTable>(
   boundsMs: readonly number[],
   rollups: readonly Table[],
 ): Slice<Table | "steps">[] {
+  const granules = rollups.map((table) => ({ table, ms: granuleMs[table] }));
+  return planByGranules(range, boundsMs, granules, "steps");
+}
+
+/** The same for any tables; `rest` holds the rows themselves. */
+export function planByGranules<Table, Rest>(
+  range: { readonly fromMs: number; readonly endMs: number },
+  boundsMs: readonly number[],
+  rollups: readonly { readonly table: Table; readonly ms: number }[],
+  rest: Rest,
+): Slice<Table | Rest>[] {
   if (range.fromMs >= range.endMs) return [];
-  const [table, ...finer] = rollups;
-  if (table === undefined) return [{ table: "steps", ...range }];
-  const granule = granuleMs[table];
+  const [coarsest, ...finer] = rollups;
+  if (coarsest === undefined) return [{ table: rest, ...range }];
+  const { table, ms: granule } = coarsest;
   const innerFrom = Math.ceil(range.fromMs / granule) * granule;
   const innerEnd = Math.floor(range.endMs / granule) * granule;
   const aligned = boundsMs.every((bound) => bound <= innerFrom || bound >= innerEnd || bound % granule === 0);
-  if (innerFrom >= innerEnd || !aligned) return planSlices(range, boundsMs, finer);
+  if (innerFrom >= innerEnd || !aligned) return planByGranules(range, boundsMs, finer, rest);
   return [
-    ...planSlices({ fromMs: range.fromMs, endMs: innerFrom }, boundsMs, finer),
+    ...planByGranules({ fromMs: range.fromMs, endMs: innerFrom }, boundsMs, finer, rest),
     { table, fromMs: innerFrom, endMs: innerEnd },
-    ...planSlices({ fromMs: innerEnd, endMs: range.endMs }, boundsMs, finer),
+    ...planByGranules({ fromMs: innerEnd, endMs: range.endMs }, boundsMs, finer, rest),
   ];
 }

@@ -7,10 +7,13 @@ export type EventTable = (typeof eventTables)[number];
 export type AnyEventTable = "rollup_hour_any" | "rollup_day_any";
 /** What is kept of selectors, by hour and by day. */
 export type KeptTable = "partial_hour" | "partial_day";
+/** Clicks of links, and the same by what is known of them, by quarter of an hour and by day. */
+export type LinkTable = "link_clicks_quarter" | "link_clicks_day" | "link_values_quarter" | "link_values_day";
 type Table =
   | EventTable
   | AnyEventTable
   | KeptTable
+  | LinkTable
   | "partial_state"
   | "steps_sample"
   | "event_outcomes"

@@ -18,6 +18,8 @@ export const setsOfUsers = [
   "rollup_hour_any",
   "rollup_day_any",
   "cohort_members",
+  "link_clicks_quarter",
+  "link_clicks_day",
 ] as const;
 
 /** Made of the tables above, and made again after the days of a user were removed from them. */
