@@ -25,6 +25,7 @@ import { createReceiveFrames } from "./events/receive-frames.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
+import { startLinks } from "./links/start-links.ts";
 import { startLive } from "./live/start-live.ts";
 import { startUploads } from "./uploads/start-uploads.ts";
 import { createHealth, createReadiness } from "./system/readiness.ts";
@@ -107,14 +108,6 @@ export async function start(
     });
     const uploads = await startUploads({ config, connection, keys, intake, publisher, observer, log });
     releasers.add("uploads", () => uploads.stop());
-    const routes = createRoutes({
-      receiveUpload: uploads.receive,
-      receiveListener: live.receive,
-      events: {
-        keys,
-        intake,
-        log,
-        bodyBytesMax: config.bodyBytesMax,
     const clientAddress = createClientAddress(config.trustedProxies);
     const links = startLinks({
       connection,
@@ -127,6 +120,15 @@ export async function start(
       log,
     });
     releasers.add("links", () => links.stop());
+    const routes = createRoutes({
+      receiveUpload: uploads.receive,
+      receiveListener: live.receive,
+      links,
+      events: {
+        keys,
+        intake,
+        log,
+        bodyBytesMax: config.bodyBytesMax,
         eventsPerRequestMax: config.eventsPerRequestMax,
         bodyDeadlineMs: tuning.bodyDeadlineMs ?? bodyDeadlineMsMax,
       },
@@ -149,6 +151,7 @@ export async function start(
     });
     observers.current = metrics;
     live.register(registry);
+    links.register(registry);
     const metricsAnswers = serveMetrics(connection, registry);
     releasers.add("metrics", () => metricsAnswers.stop());
 

@@ -21,6 +21,7 @@ export interface RouteParts {
   readonly events: ReceiveEventsOptions;
   readonly receiveUpload: Handler;
   readonly receiveListener: Handler;
+  readonly links: { readonly redirect: Handler; readonly unlock: Handler };
   readonly services: ServiceAccess;
   readonly version: string;
   readonly health: Handler;
@@ -44,11 +45,11 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
     "GET /readyz": parts.readiness,
     "GET /openapi.json": document,
     "GET /docs": page,
+    "GET /{code}": parts.links.redirect,
+    "POST /{code}": parts.links.unlock,
   };
 }
 
-    "GET /{code}": parts.links.redirect,
-    "POST /{code}": parts.links.unlock,
 export function createRoutes(parts: RouteParts): ServerRoute[] {
   const own = createOwnHandlers(parts);
   const handlerOf = (operation: Operation): Handler => {

@@ -11,8 +11,8 @@ import { jobsOperations } from "./jobs.ts";
 import { liveOperations } from "./live.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
-import { sdkOperations } from "./sdk.ts";
 import { redirectsOperations } from "./redirects.ts";
+import { sdkOperations } from "./sdk.ts";
 import { uploadsOperations } from "./uploads.ts";
 import { usersOperations } from "./users.ts";
 
@@ -31,5 +31,5 @@ export const operations: readonly Operation[] = [
   ...administrationOperations,
   ...dimensionsOperations,
   ...healthOperations,
-];
   ...redirectsOperations,
+];
