@@ -3,7 +3,7 @@
 // Closed loop: every connection sends its next request when it has its answer. Constant rate: requests are due at
 // fixed instants, and latency counts from when a request was due, so that waiting in line is not hidden.
 import { createConnection, type Socket } from "node:net";
-import { buildRequests, type RequestKind } from "./load-requests.ts";
+import { createRequests, type RequestKind } from "./load-requests.ts";
 
 export interface LoadOptions {
   port: number;
@@ -58,11 +58,9 @@ class Latencies {
 }
 
 const statusDigitAt = "HTTP/1.1 ".length;
-const two = 50;
 
 export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
-  const requests = buildRequests(options.kind, options.key);
-  let next = 0;
+  const { next, statusDigit } = createRequests(options.kind, options.key);
   let measuring = false;
   let answered = 0;
   let failures = 0;
@@ -75,7 +73,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
   const send = (connection: Connection, dueAtMs: number): void => {
     connection.dueAtMs = dueAtMs;
     connection.busy = true;
-    connection.socket.write(requests[next++ % requests.length] as Buffer);
+    connection.socket.write(next());
   };
   const onAnswer = (connection: Connection, bytes: Uint8Array): void => {
     if (!connection.busy) return;
@@ -83,7 +81,7 @@ export async function generateLoad(options: LoadOptions): Promise<LoadResult> {
     const nowMs = performance.now();
     if (measuring) {
       answered += 1;
-      if (bytes[statusDigitAt] !== two) failures += 1;
+      if (bytes[statusDigitAt] !== statusDigit) failures += 1;
       latencies.add(nowMs - connection.dueAtMs);
     }
     if (!running) return;

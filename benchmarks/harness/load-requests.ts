@@ -1,6 +1,9 @@
-// The requests of the load generator: single events or batches of 100, five properties each, of 10,000 users.
+// The requests of the load generator: single events or batches of 100, five properties each, of 10,000 users; or
+// visits of short links, and of codes that never were one.
+import { randomBytes } from "node:crypto";
+import { createZipf } from "../redirect/zipf.ts";
 
-export type RequestKind = "single" | "batch";
+export type RequestKind = "single" | "batch" | "redirect" | "missing-code";
 
 const users = 10_000;
 const batchEvents = 100;
@@ -31,7 +34,47 @@ function buildRequest(body: string, key: string): Buffer {
   );
 }
 
-export function buildRequests(kind: RequestKind, key: string): Buffer[] {
+/** The links that visits go to, more often to the first of them. */
+export const benchmarkLinks = 10_000;
+const visitRequests = 65_536;
+const visitHeaders =
+  "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+  "Chrome/140.0.0.0 Safari/537.36\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n" +
+  "Accept-Language: en-US,en;q=0.9\r\nReferer: https://www.example.org/page\r\n\r\n";
+
+export function benchmarkCode(number: number): string {
+  return `b${number.toString(36).padStart(6, "0")}`;
+}
+
+function buildVisit(code: string): Buffer {
+  return Buffer.from(`GET /${code} HTTP/1.1\r\n${visitHeaders}`);
+}
+
+const digits = { two: 50, three: 51, four: 52 } as const;
+
+/** `next` answers the next request; `statusDigit` is how the status of a good answer begins. */
+export function createRequests(kind: RequestKind, key: string): { next: () => Buffer; statusDigit: number } {
+  if (kind === "missing-code") {
+    return {
+      next: () => buildVisit(`m${randomBytes(6).toString("hex")}`),
+      statusDigit: digits.four,
+    };
+  }
+  const requests = kind === "redirect" ? buildVisits() : buildRequests(kind, key);
+  let at = 0;
+  return {
+    next: () => requests[at++ % requests.length] as Buffer,
+    statusDigit: kind === "redirect" ? digits.three : digits.two,
+  };
+}
+
+function buildVisits(): Buffer[] {
+  const draw = createZipf(benchmarkLinks);
+  const visits = Array.from({ length: benchmarkLinks }, (_, number) => buildVisit(benchmarkCode(number)));
+  return Array.from({ length: visitRequests }, () => visits[draw()] as Buffer);
+}
+
+function buildRequests(kind: "single" | "batch", key: string): Buffer[] {
   if (kind === "single") {
     return Array.from({ length: singleRequests }, (_, index) =>
       buildRequest(JSON.stringify(buildEvent(index)), key),
