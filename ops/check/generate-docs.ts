@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { errorCatalogue } from "#schemas/errors.ts";
 import { buildOverview } from "#grafana/overview.ts";
 import { configTable } from "../runtime/config.ts";
+import { listClientFiles } from "./emit-client.ts";
 import { projectRoot } from "./project-files.ts";
 
 export type GeneratedPage = { path: string; build: () => string };
@@ -14,6 +15,7 @@ export type GeneratedPage = { path: string; build: () => string };
 type Setting = (typeof configTable)[keyof typeof configTable];
 
 export const generatedPages: readonly GeneratedPage[] = [
+  ...listClientFiles(),
   { path: "docs/reference/configuration.md", build: buildConfigurationPage },
   { path: "docs/reference/errors.md", build: buildErrorsPage },
   {

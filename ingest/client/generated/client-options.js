@@ -1,0 +1,2 @@
+// Generated from ingest/client/client-options.ts by npm run docs.
+export {};

@@ -1,0 +1,50 @@
+// Generated from ingest/client/exit-hooks.ts by npm run docs.
+// What happens to waiting events when a page is left or a process ends. Pages: as much as browsers take. Node: the
+// end waits for the queue, within bounds; other handlers of the same signals are left to themselves.
+const surroundings = globalThis;
+export const isBrowser = surroundings.document !== undefined;
+/** `leave` is called whenever the page may be gone in a moment. Answers how to stop. */
+export function onPageLeft(leave) {
+    const { document } = surroundings;
+    if (document === undefined)
+        return () => undefined;
+    const onHidden = () => {
+        if (document.visibilityState === "hidden")
+            leave();
+    };
+    // The one that comes when pages are closed on phones, and the one that comes when they are left on desks.
+    document.addEventListener("visibilitychange", onHidden);
+    surroundings.addEventListener("pagehide", leave);
+    return () => {
+        document.removeEventListener("visibilitychange", onHidden);
+        surroundings.removeEventListener("pagehide", leave);
+    };
+}
+const signals = ["SIGTERM", "SIGINT"];
+/** `finish` is awaited before a Node process ends by itself or by a signal. Answers how to stop. */
+export function onProcessEnd(finish) {
+    const { process } = surroundings;
+    if (process?.versions?.node === undefined)
+        return () => undefined;
+    // Called again whenever there was something to do meanwhile, until there is nothing.
+    const onBeforeExit = () => void finish();
+    const handlers = signals.map((signal) => {
+        const handler = () => {
+            void finish().finally(() => {
+                process.removeListener(signal, handler);
+                // Nobody else decides when the process ends: it ends as it would have without us.
+                if (process.listenerCount(signal) === 0)
+                    process.kill(process.pid, signal);
+            });
+        };
+        return { signal, handler };
+    });
+    process.on("beforeExit", onBeforeExit);
+    for (const { signal, handler } of handlers)
+        process.on(signal, handler);
+    return () => {
+        process.removeListener("beforeExit", onBeforeExit);
+        for (const { signal, handler } of handlers)
+            process.removeListener(signal, handler);
+    };
+}
