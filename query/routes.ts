@@ -24,6 +24,7 @@ import { dashboardResult } from "./insights/dashboard-result.ts";
 import { insightResult } from "./insights/insight-result.ts";
 import { checkJob } from "./jobs/check-job.ts";
 import { runJob } from "./jobs/run-job.ts";
+import { linkStats } from "./links/stats.ts";
 import { selectorStatement } from "./partials/selector-statement.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
@@ -56,6 +57,7 @@ const methods: Readonly<Record<string, Method>> = {
   event_names: eventNames,
   properties,
   property_values: propertyValues,
+  link_stats: linkStats,
   system: describeSystem,
 };
 const streams: Readonly<Record<string, StreamMethod>> = {

@@ -6,8 +6,8 @@ import {
   PropertiesParameters,
   PropertyValuesParameters,
 } from "#schemas/query/catalogue.ts";
-import { MillraceError } from "#schemas/errors.ts";
 import type { QueryRequest } from "../answer-query.ts";
+import { asParameters, instantOf } from "../parse-parameters.ts";
 import { checkProperty } from "../sql/check-filters.ts";
 import { instantMsMin } from "../time/instants.ts";
 import { readRange } from "../time/range.ts";
@@ -103,19 +103,4 @@ function readList(
     cohortsUsed: [],
     explain: false,
   };
-}
-
-/** Epoch milliseconds come as text in a query string. */
-function instantOf(text: string | undefined): string | number | undefined {
-  return text !== undefined && /^-?\d{5,}$/.test(text) ? Number(text) : text;
-}
-
-function asParameters<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== "INVALID_QUERY") throw error;
-    const message = error.message.replace("The query does not match its contract", "A parameter is wrong");
-    throw new MillraceError("INVALID_PARAMETER", { message, details: error.details });
-  }
 }

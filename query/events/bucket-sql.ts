@@ -50,8 +50,19 @@ function uniformSeconds(buckets: Buckets): number | undefined {
 /** An Int64 that stands for the bucket; `bucketIndexes` turns it into the bucket's position. */
 export function bucketSql(table: EventTable | KeptTable, buckets: Buckets, parameters: Parameters): string {
   const originMs = buckets.startsMs[0] as number;
+  return bucketOfOffset(offsetSecondsSql(table, originMs, parameters), buckets, parameters);
+}
+
+/** The same for a column of another table, a DateTime64 in whole seconds. */
+export function bucketOfColumn(column: string, buckets: Buckets, parameters: Parameters): string {
+  const originMs = buckets.startsMs[0] as number;
+  const offset = `toUnixTimestamp64Second(${column}) - ${parameters.bind("Int64", originMs / 1000)}`;
+  return bucketOfOffset(offset, buckets, parameters);
+}
+
+function bucketOfOffset(offset: string, buckets: Buckets, parameters: Parameters): string {
+  const originMs = buckets.startsMs[0] as number;
   // Offsets are never negative, so integer division rounds down. All boundaries are whole seconds.
-  const offset = offsetSecondsSql(table, originMs, parameters);
   const step = uniformSeconds(buckets);
   if (step !== undefined) return `intDiv(${offset}, ${parameters.bind("Int64", step)})`;
   const offsets = buckets.startsMs.map((start) => (start - originMs) / 1000);

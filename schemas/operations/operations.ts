@@ -8,6 +8,7 @@ import { healthOperations } from "./health.ts";
 import { ingestionOperations } from "./ingestion.ts";
 import { insightsOperations } from "./insights.ts";
 import { jobsOperations } from "./jobs.ts";
+import { linkClicksOperations } from "./link-clicks.ts";
 import { liveOperations } from "./live.ts";
 import type { Operation } from "./operation.ts";
 import { queriesOperations } from "./queries.ts";
@@ -28,6 +29,7 @@ export const operations: readonly Operation[] = [
   ...alertsOperations,
   ...catalogueOperations,
   ...usersOperations,
+  ...linkClicksOperations,
   ...administrationOperations,
   ...dimensionsOperations,
   ...healthOperations,

@@ -1,0 +1,23 @@
+// What becomes of links: statistics, and clicks as they are stored.
+import { LinkStats, LinkStatsParameters } from "../links/link-stats.ts";
+import { inPath, inQuery, json, queryMsMax, type Operation } from "./operation.ts";
+
+const code = inPath("code", "Code or alias of the link.");
+
+export const linkClicksOperations: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/v1/links/{code}/stats",
+    service: { subject: "svc.query.link_stats", msMax: queryMsMax },
+    scope: ["read", "links", "admin"],
+    tag: "Links",
+    summary: "Statistics of a link",
+    description:
+      "Clicks by people over the range, altogether, by interval, and by what is known of them; the values of every " +
+      "dimension, with `other`, add up to `clicks`. Bots and previews are counted apart and are in no dimension. " +
+      "Everything acknowledged up to `meta.as_of` is counted.",
+    parameters: [code, ...inQuery(LinkStatsParameters, ["code"])],
+    success: { status: 200, description: "The statistics.", content: json, schema: LinkStats },
+    errors: ["LINK_NOT_FOUND", "INVALID_PARAMETER", "QUERY_TOO_EXPENSIVE", "QUERY_LIMIT_EXCEEDED"],
+  },
+];
