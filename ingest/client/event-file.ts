@@ -45,7 +45,7 @@ export class EventFile implements EventStorage {
 
   load(): string[] {
     const events: string[] = [];
-    for (const name of readdirSync(this.#folder).sort()) {
+    for (const name of readdirSync(this.#folder).toSorted((a, b) => startedAt(a) - startedAt(b))) {
       const path = join(this.#folder, name);
       if (path === this.#path || !isLeftBehind(name)) continue;
       // Renamed first: of two processes that start at once, one gets it.
@@ -116,6 +116,11 @@ function isLeftBehind(name: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
+}
+
+/** When the process began the file: what is older is sent before. */
+function startedAt(name: string): number {
+  return Number(name.split(".")[2]?.split("-")[0] ?? 0) || 0;
 }
 
 /** Without a last line that was cut by the end of the process. */

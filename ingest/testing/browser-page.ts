@@ -41,7 +41,8 @@ export async function startPages(pages: Readonly<Record<string, string>>): Promi
     // Asked for by every browser.
     const page = path === "/favicon.ico" ? "" : pages[path];
     if (page !== undefined) {
-      response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
+      const type = path.endsWith(".js") ? "text/javascript" : "text/html; charset=utf-8";
+      response.writeHead(200, { "content-type": type }).end(page);
       return;
     }
     const file = join(installed, normalize(path).replace(/^\/npm\//, ""));

@@ -30,7 +30,7 @@ export class EventFile {
     }
     load() {
         const events = [];
-        for (const name of readdirSync(this.#folder).sort()) {
+        for (const name of readdirSync(this.#folder).toSorted((a, b) => startedAt(a) - startedAt(b))) {
             const path = join(this.#folder, name);
             if (path === this.#path || !isLeftBehind(name))
                 continue;
@@ -105,6 +105,10 @@ function isLeftBehind(name) {
     catch (error) {
         return error.code === "ESRCH";
     }
+}
+/** When the process began the file: what is older is sent before. */
+function startedAt(name) {
+    return Number(name.split(".")[2]?.split("-")[0] ?? 0) || 0;
 }
 /** Without a last line that was cut by the end of the process. */
 function readWholeLines(text) {
