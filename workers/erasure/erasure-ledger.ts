@@ -5,8 +5,8 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Erasure } from "#schemas/erasure/erasure.ts";
 
-/** Renewed while work goes on. */
-export const leaseSeconds = 60;
+/** Renewed while work goes on; a worker that is silent for so long is dead, or cannot reach the relational store. */
+export const leaseSeconds = 15;
 const retrySecondsMin = 1;
 const retrySecondsMax = 120;
 const errorLengthMax = 500;

@@ -19,9 +19,10 @@ export async function forgetInRelations(
        WHERE project_id = $1 AND definition IS NULL`,
       [projectId],
     );
-    // Sizes and members as they are without the person: at once.
+    // Sizes and members as they are without the person, at once. The stored sets were cut meanwhile: as after a refresh
+    // that did not end, nothing that is known of them counts.
     await client.query(
-      `UPDATE cohorts SET refresh_due_at = '-infinity', persons_digest = NULL
+      `UPDATE cohorts SET refresh_due_at = '-infinity', persons_digest = NULL, ended_generation = generation - 1
        WHERE project_id = $1 AND deleted_at IS NULL`,
       [projectId],
     );

@@ -153,13 +153,19 @@ const removeRelations: Step = async ({ postgres }, claim) => ({
   removed: await forgetInRelations(postgres, claim, idsOf(claim)),
 });
 
+/** Of somebody who never had a number there is nothing to remove by number; the store refuses to look for no number. */
+function byNumber(step: Step): Step {
+  return async (context, claim, signal) =>
+    claim.numbers.length === 0 ? nothing : step(context, claim, signal);
+}
+
 export const removalSteps: readonly Step[] = [
   awaitOpenBatches,
   count,
-  takeBack,
-  leaveSets,
+  byNumber(takeBack),
+  byNumber(leaveSets),
   removeOutcomes,
-  removeRows,
-  removeDerived,
+  byNumber(removeRows),
+  byNumber(removeDerived),
   removeRelations,
 ];

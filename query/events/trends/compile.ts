@@ -88,7 +88,8 @@ export function compileSlices(
   const value = {
     total: "sum(slice_events)",
     unique_users: persons,
-    per_user: `sum(slice_events) / ${persons}`,
+    // Nobody is left where all of a rollup's rows were taken back.
+    per_user: `ifNull(sum(slice_events) / nullIf(${persons}, 0), 0)`,
   }[series.math as "total" | "unique_users" | "per_user"];
   const sql = [
     `SELECT toUInt16(1) AS rank, 0 AS all_ranks, slice_bucket AS bucket, grouping(bucket) AS all_buckets, ${value} AS value`,
