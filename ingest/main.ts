@@ -14,10 +14,10 @@ import { serveMetrics } from "#streams/metrics.ts";
 import { publisherLimits } from "#streams/publisher-limits.ts";
 import { Publisher } from "#streams/publisher.ts";
 import { collectStatus, publishStatus } from "#streams/status.ts";
-import { createClientAddress } from "./access/client-address.ts";
 import { connectRedis } from "./access/connect-redis.ts";
 import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
+import { startAccess } from "./access/start-access.ts";
 import { Admission } from "./admission.ts";
 import { createIngestMetrics, type IngestMetrics } from "./metrics.ts";
 import { Intake, type EventsObserver } from "./events/intake.ts";
@@ -74,6 +74,9 @@ export async function start(
     const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log);
     if (redis !== undefined) releasers.add("redis", () => redis.disconnect());
     const limits = new RateLimits({ redis });
+    const { trustedProxies } = config;
+    const access = startAccess({ connection, redis, keys, trustedProxies, log });
+    releasers.add("access", () => access.stop());
     const board = collectStatus(connection);
     releasers.add("status board", () => board.stop());
 
@@ -101,6 +104,8 @@ export async function start(
     };
     const intake = new Intake({
       limits,
+      quotas: access.quotas,
+      use: access.use,
       admission,
       publisher,
       observer,
@@ -108,14 +113,13 @@ export async function start(
     });
     const uploads = await startUploads({ config, connection, keys, intake, publisher, observer, log });
     releasers.add("uploads", () => uploads.stop());
-    const clientAddress = createClientAddress(config.trustedProxies);
     const links = startLinks({
       connection,
       redis,
       publisher,
       ownHosts: [config.host],
       redirectsPerSecondMax: config.redirectsPerSecondMax,
-      addressOf: (exchange, head) => clientAddress(head, exchange.remoteAddress),
+      addressOf: (exchange, head) => access.clientAddress(head, exchange.remoteAddress),
       placeOf: () => undefined,
       log,
     });
@@ -132,7 +136,7 @@ export async function start(
         eventsPerRequestMax: config.eventsPerRequestMax,
         bodyDeadlineMs: tuning.bodyDeadlineMs ?? bodyDeadlineMsMax,
       },
-      services: { connection, keys },
+      services: { connection, keys, ...access },
       version: await readVersion(),
       health: createHealth(),
       readiness: createReadiness({ publisher, board }),

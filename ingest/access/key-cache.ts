@@ -18,6 +18,7 @@ interface Entry {
   resolved: ResolvedKey | null;
   freshUntilMs: number;
   usableUntilMs: number;
+  usedAtMs: number;
 }
 
 export type Lookup = (keyHash: string) => Promise<ResolvedKey | null>;
@@ -46,6 +47,7 @@ export class KeyCache {
     const entry = this.#entries.get(keyHash);
     if (entry === undefined) return this.#ask(keyHash, undefined);
     const nowMs = this.#now();
+    entry.usedAtMs = nowMs;
     if (nowMs < entry.freshUntilMs) return entry.resolved;
     // A known key does not make its requests wait: it is asked for again beside them.
     if (entry.resolved !== null && nowMs < entry.usableUntilMs) {
@@ -53,6 +55,15 @@ export class KeyCache {
       return entry.resolved;
     }
     return this.#ask(keyHash, undefined);
+  }
+
+  /** Ids of the keys that were used since then, and when. */
+  usedSince(sinceMs: number): [keyId: string, atMs: number][] {
+    const used: [string, number][] = [];
+    for (const { resolved, usedAtMs } of this.#entries.values()) {
+      if (resolved !== null && usedAtMs >= sinceMs) used.push([resolved.keyId, usedAtMs]);
+    }
+    return used;
   }
 
   /** Forgets what the keys of a project open: its keys or limits changed. */
@@ -92,6 +103,7 @@ export class KeyCache {
       resolved,
       freshUntilMs: nowMs + freshMs,
       usableUntilMs: resolved === null ? nowMs + freshMs : nowMs + keyCacheLimits.staleMs,
+      usedAtMs: nowMs,
     });
   }
 

@@ -6,7 +6,9 @@ import { partitionOf } from "#schemas/hash.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
 import type { Commit } from "#streams/publisher-block.ts";
 import type { Publisher } from "#streams/publisher.ts";
+import { hasQuota, type Quotas } from "../access/quotas.ts";
 import type { RateLimits } from "../access/rate-limits.ts";
+import type { UseReporter } from "../access/use-reporter.ts";
 import type { Admission } from "../admission.ts";
 import { checkEvent, type Arrival } from "./check-event.ts";
 import { MalformedLine, type SentEvents } from "./parse-body.ts";
@@ -18,8 +20,16 @@ export interface EventsObserver {
   rejected(code: ErrorCode): void;
 }
 
+/** What a project may send, as it stands beside its key and its uploads. */
+export type AllowanceOf = Pick<
+  ResolvedKey,
+  "projectId" | "eventsPerSecondMax" | "eventsPerDayMax" | "eventsPerMonthMax"
+>;
+
 export interface IntakeOptions {
   readonly limits: RateLimits;
+  readonly quotas: Quotas;
+  readonly use: Pick<UseReporter, "events">;
   readonly admission: Admission;
   readonly publisher: Publisher;
   readonly observer: EventsObserver;
@@ -60,21 +70,54 @@ export class Intake {
 
   /** Before the events are read: why this project's cannot be taken now. */
   limited(key: ResolvedKey): MillraceError | undefined {
-    return key.eventsPerSecondMax === null ? undefined : this.#options.limits.refusal(key.projectId);
+    const { limits, quotas } = this.#options;
+    const limited = key.eventsPerSecondMax === null ? undefined : limits.refusal(key.projectId);
+    return limited ?? quotas.refusal(key);
   }
 
-  /** Takes the events of the project's allowance; a promise only when Redis has to be asked. */
+  /** Takes the events of the project's allowances; a promise only when Redis has to be asked. */
   admit(
-    key: Pick<ResolvedKey, "projectId" | "eventsPerSecondMax">,
+    key: AllowanceOf,
     events: number,
     bytes: number,
   ): MillraceError | undefined | Promise<MillraceError | undefined> {
     const { limits, publisher } = this.#options;
-    if (key.eventsPerSecondMax === null) return publisher.refusal(bytes);
-    const taken = limits.take(key.projectId, events, key.eventsPerSecondMax);
-    return taken instanceof Promise
-      ? taken.then((refused) => refused ?? publisher.refusal(bytes))
-      : (taken ?? publisher.refusal(bytes));
+    // Before anything is taken: what the log has no room for uses nothing up.
+    const refused = publisher.refusal(bytes);
+    if (refused !== undefined) return refused;
+    const limited =
+      key.eventsPerSecondMax === null
+        ? undefined
+        : limits.take(key.projectId, events, key.eventsPerSecondMax);
+    const taken =
+      limited instanceof Promise
+        ? limited.then((error) => error ?? this.#takeQuota(key, events))
+        : (limited ?? this.#takeQuota(key, events));
+    if (!(taken instanceof Promise)) return taken;
+    return taken.then((error) => {
+      if (error !== undefined) return error;
+      // Others may have filled the log's room meanwhile.
+      const full = publisher.refusal(bytes);
+      if (full !== undefined) this.giveBack(key, events);
+      return full;
+    });
+  }
+
+  /** Events that were admitted and did not go into the log. */
+  giveBack(key: AllowanceOf, events: number): void {
+    if (events > 0 && hasQuota(key)) this.#options.quotas.give(key, events);
+  }
+
+  /** For the project's usage: events that were answered with a code, and bytes of bodies with accepted ones. */
+  count(projectId: number, rejected: number, bytes: number): void {
+    this.#options.use.events(projectId, rejected, bytes);
+  }
+
+  #takeQuota(
+    key: AllowanceOf,
+    events: number,
+  ): MillraceError | undefined | Promise<MillraceError | undefined> {
+    return hasQuota(key) ? this.#options.quotas.take(key, events) : undefined;
   }
 
   /** Publishes what is good; `settle` is called once, when the log holds it or will not. `admit` came before. */
@@ -110,6 +153,8 @@ export class Intake {
       }
     }
     observer.accepted(delivery.accepted, bytes);
+    this.count(key.projectId, delivery.rejected.length, delivery.accepted > 0 ? bytes : 0);
+    this.giveBack(key, delivery.rejected.length);
     if (delivery.accepted === 0) delivery.settled();
   }
 }

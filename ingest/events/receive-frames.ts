@@ -4,6 +4,7 @@
 import type { Logger } from "#ops/runtime/log.ts";
 import { errorCatalogue, MillraceError, type ErrorCode } from "#schemas/errors.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
+import { hasQuota } from "../access/quotas.ts";
 import { resolveKey } from "../access/authorize.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import type { RequestHead } from "../server/exchange.ts";
@@ -148,7 +149,7 @@ class FrameSession implements SocketHandler {
     try {
       if ((intake.refusal(bytes.length) ?? intake.limited(key)) !== undefined) return false;
       const sent = parseBody(bytes, "json", this.#options.eventsPerRequestMax);
-      if (key.eventsPerSecondMax !== null) return false;
+      if (key.eventsPerSecondMax !== null || hasQuota(key)) return false;
       const refusal = intake.admit(key, sent.events.length, bytes.length);
       if (refusal !== undefined) return false;
       intake.publish(key, sent, bytes.length, this.#userAgent, (delivery) => this.#settle(frame, delivery));

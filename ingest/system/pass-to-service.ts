@@ -2,15 +2,22 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
 import { scopesOf, type AnsweringService, type Operation } from "#schemas/operations/operation.ts";
+import type { ResolvedKey } from "#schemas/projects/project.ts";
 import { callServiceRaw, callStream, type CallOptions } from "#streams/call-service.ts";
+import { isAudited, type AuditTrail } from "../access/audit-trail.ts";
 import { authorize } from "../access/authorize.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 import type { KeyCache } from "../access/key-cache.ts";
+import type { UseReporter } from "../access/use-reporter.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 import type { Handler } from "../server.ts";
 
 export interface ServiceAccess {
   readonly connection: NatsConnection;
   readonly keys: KeyCache;
+  readonly clientAddress: ClientAddress;
+  readonly audit: AuditTrail;
+  readonly use: Pick<UseReporter, "query">;
 }
 
 const bodyBytesMaxDefault = 256 * 1024;
@@ -31,12 +38,17 @@ export function createPassToService(
   return async (exchange, head) => {
     const leaving = new AbortController();
     exchange.onLeft(() => leaving.abort());
-    const { payload, options } = await prepare(exchange, head);
+    const { key, named, address, payload, options } = await prepare(exchange, head);
     if (exchange.done) return;
-    const answer = await callServiceRaw(access.connection, service.subject, payload, {
-      ...options,
-      signal: leaving.signal,
-    });
+    const ask = (call: CallOptions): Promise<Uint8Array> =>
+      callServiceRaw(access.connection, service.subject, payload, call);
+    const { requestId } = exchange;
+    // What is written down has a result, also when nobody waits for the answer any more.
+    const answer = isAudited(operation, key)
+      ? await access.audit.record({ key, operation, parameters: named, address, requestId }, () =>
+          ask(options),
+        )
+      : await ask({ ...options, signal: leaving.signal });
     exchange.answer(operation.success.status, answer);
   };
 }
@@ -75,6 +87,11 @@ interface Prepared {
   /** The body of an operation that takes one, else the parameters. */
   readonly payload: Uint8Array | object;
   readonly options: CallOptions;
+  readonly key: ResolvedKey;
+  /** What stood in the braces of the path. */
+  readonly named: Readonly<Record<string, string>>;
+  /** Where the request comes from. */
+  readonly address: string;
 }
 
 /** Reads everything that the service needs; parameters of an operation with a body go beside it. */
@@ -92,9 +109,12 @@ function createPrepare(
     keep: true,
   };
   const accepted = Object.keys(operation.body ?? {});
+  const isQuery = service.subject.startsWith("svc.query.");
   return async (exchange, head) => {
     // Everything of the head is read before the first await.
     const parameters = readParameters(head, names, accepted.length > 1, service.stream === true);
+    const named = Object.fromEntries(names.map((name) => [name, String(parameters[name])]));
+    const address = access.clientAddress(head, exchange.remoteAddress);
     const traceparent = head.header("traceparent");
     const authorized = authorize(access.keys, head, ...scopes);
     const body =
@@ -104,9 +124,13 @@ function createPrepare(
             exchange.readBody(limits, resolve);
           });
     const key = await authorized;
+    if (isQuery) access.use.query(key.projectId);
     const payload = (await body) ?? parameters;
     if (payload instanceof Uint8Array && payload.length === 0) throw new MillraceError("EMPTY_BODY");
     return {
+      key,
+      named,
+      address,
       payload,
       options: {
         requestId: exchange.requestId,

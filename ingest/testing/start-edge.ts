@@ -65,6 +65,10 @@ export async function startEdge(
         const { keyHash } = JSON.parse(new TextDecoder().decode(payload)) as { keyHash: string };
         return resolvedKeys.get(keyHash) ?? null;
       },
+      begin_action: async () => ({ id: "1" }),
+      end_action: async () => null,
+      report_use: async () => null,
+      events_taken: async () => ({ day: 0, month: 0 }),
     },
   });
   const config = readConfig({ MILLRACE_NATS_URL: natsUrl, ...options.env });

@@ -39,17 +39,20 @@ export async function publishChunk(
   chunk: ChunkOutput,
 ): Promise<void> {
   const { observer } = options;
+  const bytes = chunk.blocks.reduce((sum, block) => sum + block.payload.length, 0);
   if (chunk.blocks.length > 0) {
-    const bytes = chunk.blocks.reduce((sum, block) => sum + block.payload.length, 0);
     for (;;) {
       await waitForRoom(options, work, chunk.accepted, bytes);
       const failure = await append(options.publisher, chunk);
       if (failure === undefined) break;
+      options.intake.giveBack(work, chunk.accepted);
       options.log.warn({ err: failure, upload: work.id }, "rows of an upload are published again");
       await options.pause(waitOf(failure));
     }
     observer.accepted(chunk.accepted, bytes);
   }
+  const rejected = chunk.codes.reduce((sum, [, count]) => sum + count, 0);
+  options.intake.count(work.projectId, rejected, bytes);
   for (const [code, count] of chunk.codes)
     for (let each = 0; each < count; each += 1) observer.rejected(code);
 }

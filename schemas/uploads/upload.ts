@@ -104,4 +104,6 @@ export interface UploadWork {
   readonly position: UploadPosition;
   readonly rejected: number;
   readonly eventsPerSecondMax: number | null;
+  readonly eventsPerDayMax: number | null;
+  readonly eventsPerMonthMax: number | null;
 }

@@ -1,5 +1,6 @@
 // Uploads in the relational store: how far each is, and its rejected rows.
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { limitsInForce } from "#schemas/projects/limits.ts";
 import type { UploadFormat, UploadMapping } from "#schemas/uploads/mapping.ts";
 import type {
   CreateUpload,
@@ -110,13 +111,14 @@ export class UploadStore {
 
   /** What is left to do; null when the upload is finished, or gone with its project. */
   async work(id: string): Promise<UploadWork | null> {
-    const { rows } = await this.#postgres.query<UploadRow & { limits: { events_per_second_max?: number } }>(
+    const { rows } = await this.#postgres.query<UploadRow & { limits: Record<string, unknown> }>(
       `SELECT uploads.*, limits FROM uploads JOIN projects ON projects.id = project_id
        WHERE uploads.id = $1 AND state = 'processing' AND deleted_at IS NULL`,
       [id],
     );
     const row = rows[0];
     if (row === undefined || row.plan === null) return null;
+    const limits = limitsInForce(row.limits);
     return {
       id,
       projectId: row.project_id,
@@ -131,7 +133,9 @@ export class UploadStore {
         rows: Number(row.rows),
       },
       rejected: Number(row.rejected),
-      eventsPerSecondMax: row.limits.events_per_second_max ?? null,
+      eventsPerSecondMax: limits.events_per_second_max,
+      eventsPerDayMax: limits.events_per_day_max,
+      eventsPerMonthMax: limits.events_per_month_max,
     };
   }
 
