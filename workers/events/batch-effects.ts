@@ -4,11 +4,13 @@
 // writes it. Its table has the partition in its key, so that partitions never wait for each other's rows.
 import type { ClientBase } from "pg";
 import { gatherClicks, writeClicks, type ClickTotals } from "../links/click-totals.ts";
+import { gatherUsage, writeUsage, type UsageTotal } from "../projects/usage-totals.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 
 /** Sent from the pool's thread to the actor: plain values only. */
 export interface BatchEffects {
   clicks: ClickTotals[];
+  usage: UsageTotal[];
 }
 
 /** A batch whose events all have their outcome. */
@@ -21,12 +23,15 @@ export interface SettledEvents {
 
 /** Runs in the pool's thread. */
 export function gatherEffects(events: SettledEvents): BatchEffects {
-  return { clicks: gatherClicks(events.stored) };
+  return {
+    clicks: gatherClicks(events.stored),
+    usage: gatherUsage(events.stored, events.outcomes),
+  };
 }
 
 /** Of a batch of which nothing was stored. */
 export function noEffects(): BatchEffects {
-  return { clicks: [] };
+  return { clicks: [], usage: [] };
 }
 
 export function hasEffects(effects: BatchEffects): boolean {
@@ -40,4 +45,5 @@ export async function writeEffects(
   effects: BatchEffects,
 ): Promise<void> {
   if (effects.clicks.length > 0) await writeClicks(client, partition, effects.clicks);
+  if (effects.usage.length > 0) await writeUsage(client, partition, effects.usage);
 }
