@@ -7,9 +7,11 @@ import type { Visit } from "./visit.ts";
 
 const neverKept: Header = ["Cache-Control", "private, no-store"];
 const temporaryRedirect = 302;
+/** One for all: making an error costs more than finding out that there is no link. */
+const noLink = new MillraceError("LINK_NOT_FOUND");
 
 export function answerMissing(exchange: Exchange, visit: Visit): void {
-  answerError(exchange, visit, new MillraceError("LINK_NOT_FOUND"), "Nothing here");
+  answerError(exchange, visit, noLink, "Nothing here");
 }
 
 /** Expired or used up: gone, or on to where the link says. */

@@ -34,11 +34,9 @@ export function readVisit(exchange: Exchange, head: RequestHead, address: string
   };
 }
 
-/** "Sec-Purpose: prefetch;prerender" of Chrome, "Purpose: prefetch" of Safari, "X-Moz: prefetch" of old Firefoxes. */
+/** "Sec-Purpose: prefetch;prerender" of Chrome and Firefox, "Purpose: prefetch" of Safari. */
 function isPrefetch(head: RequestHead): boolean {
-  return (
-    isAhead(head.header("sec-purpose")) || isAhead(head.header("purpose")) || isAhead(head.header("x-moz"))
-  );
+  return isAhead(head.header("sec-purpose")) || isAhead(head.header("purpose"));
 }
 
 function isAhead(purpose: string): boolean {

@@ -117,6 +117,9 @@ export class Exchange {
 
   /** Where the connection comes from, as text; to be asked for before the handler first waits. */
   get remoteAddress(): string {
+    const bytes = new Uint8Array(this.#response.getRemoteAddress());
+    // Asked for with every visit of a link: four numbers are written faster than a text is decoded.
+    if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
     return Buffer.from(this.#response.getRemoteAddressAsText()).toString("latin1");
   }
 
@@ -324,33 +327,49 @@ export class Exchange {
   }
 }
 
-/** The view of `request` that handlers get. */
-export function readHead(request: HttpRequest): RequestHead {
-  return {
-    header: (name) => request.getHeader(name),
-    headerLines: (name) => {
-      const lines: string[] = [];
-      request.forEach((key, value) => void (key === name && lines.push(value)));
-      return lines;
-    },
+/** The view of `request` that handlers get; a class, because closures for each request would cost 0.3 µs. */
+class Head implements RequestHead {
+  readonly #request: HttpRequest;
+
+  constructor(request: HttpRequest) {
+    this.#request = request;
+  }
+
+  header(name: string): string {
+    return this.#request.getHeader(name);
+  }
+
+  headerLines(name: string): readonly string[] {
+    const lines: string[] = [];
+    this.#request.forEach((key, value) => void (key === name && lines.push(value)));
+    return lines;
+  }
+
+  query(): string {
     // Undefined, whatever its type says, when the address has none.
-    query: () => (request.getQuery() as string | undefined) ?? "",
-    parameter(index) {
-      const text = request.getParameter(index) ?? "";
-      let decoded: string;
-      try {
-        decoded = decodeURIComponent(text);
-      } catch (error) {
-        throw new MillraceError("INVALID_PARAMETER", {
-          message: "The address is not valid percent-encoded UTF-8.",
-          cause: error,
-        });
-      }
-      // No store's text can hold it, so nothing is named by it.
-      if (decoded.includes("\0")) {
-        throw new MillraceError("INVALID_PARAMETER", { message: "The address holds NUL (%00)." });
-      }
-      return decoded;
-    },
-  };
+    return (this.#request.getQuery() as string | undefined) ?? "";
+  }
+
+  parameter(index: number): string {
+    const text = this.#request.getParameter(index) ?? "";
+    if (!text.includes("%")) return text;
+    let decoded: string;
+    try {
+      decoded = decodeURIComponent(text);
+    } catch (error) {
+      throw new MillraceError("INVALID_PARAMETER", {
+        message: "The address is not valid percent-encoded UTF-8.",
+        cause: error,
+      });
+    }
+    // No store's text can hold it, so nothing is named by it.
+    if (decoded.includes("\0")) {
+      throw new MillraceError("INVALID_PARAMETER", { message: "The address holds NUL (%00)." });
+    }
+    return decoded;
+  }
+}
+
+export function readHead(request: HttpRequest): RequestHead {
+  return new Head(request);
 }
