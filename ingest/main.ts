@@ -25,6 +25,7 @@ import { createReceiveFrames } from "./events/receive-frames.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
+import { createReceiveClicks } from "./links/live-clicks.ts";
 import { startLinks } from "./links/start-links.ts";
 import { startLive } from "./live/start-live.ts";
 import { startUploads } from "./uploads/start-uploads.ts";
@@ -127,6 +128,7 @@ export async function start(
     const routes = createRoutes({
       receiveUpload: uploads.receive,
       receiveListener: live.receive,
+      receiveClicks: createReceiveClicks({ connection, keys, openLive: live.openLive }),
       links,
       events: {
         keys,

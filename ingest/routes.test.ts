@@ -14,6 +14,7 @@ test("the routes are exactly the operations of the interface", () => {
     links: {},
     receiveUpload: nothing,
     receiveListener: nothing,
+    receiveClicks: nothing,
     health: nothing,
     readiness: nothing,
     metrics: nothing,

@@ -21,6 +21,7 @@ export interface RouteParts {
   readonly events: ReceiveEventsOptions;
   readonly receiveUpload: Handler;
   readonly receiveListener: Handler;
+  readonly receiveClicks: Handler;
   readonly links: { readonly redirect: Handler; readonly unlock: Handler };
   readonly services: ServiceAccess;
   readonly version: string;
@@ -40,6 +41,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
     "POST /v1/uploads": parts.receiveUpload,
     "GET /v1/ingest": answerUpgradeRequired,
     "GET /v1/live": parts.receiveListener,
+    "GET /v1/links/{code}/clicks": parts.receiveClicks,
     "GET /metrics": parts.metrics,
     "GET /healthz": parts.health,
     "GET /readyz": parts.readiness,

@@ -46,6 +46,7 @@ import { registerSelectors } from "./partials/register-selectors.ts";
 import { LiveInterests } from "./live/live-interests.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
+import { serveVisitorSalts } from "./links/visitor-salts.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
 import { serveProjects } from "./projects/project-service.ts";
 import { RetentionCache } from "./projects/retention-cache.ts";
@@ -114,6 +115,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const live = new LiveInterests({ connection, log });
     live.start();
     releasers.add("live interests", () => live.stop());
+    const salts = serveVisitorSalts({ connection, postgres, log });
+    releasers.add("salts of visitors", () => salts.stop());
+
     const leases = new PartitionLeases({ postgres, instance, partitions, logId });
     await leases.ensureRows();
     const events = new EventWorkers(

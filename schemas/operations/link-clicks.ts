@@ -1,4 +1,5 @@
 // What becomes of links: statistics, and clicks as they are stored.
+import { LinkClicksParameters } from "../links/link-clicks.ts";
 import { LinkStats, LinkStatsParameters } from "../links/link-stats.ts";
 import { inPath, inQuery, json, queryMsMax, type Operation } from "./operation.ts";
 
@@ -19,5 +20,26 @@ export const linkClicksOperations: readonly Operation[] = [
     parameters: [code, ...inQuery(LinkStatsParameters, ["code"])],
     success: { status: 200, description: "The statistics.", content: json, schema: LinkStats },
     errors: ["LINK_NOT_FOUND", "INVALID_PARAMETER", "QUERY_TOO_EXPENSIVE", "QUERY_LIMIT_EXCEEDED"],
+  },
+  {
+    method: "GET",
+    path: "/v1/links/{code}/clicks",
+    cors: "any",
+    scope: "read",
+    tag: "Links",
+    summary: "Clicks of a link as they are stored",
+    description:
+      "Server-sent events as of `GET /v1/live`: one `event` for each click by people, with its properties; `all=true` " +
+      "also gives bots and previews. The key is taken from the header or from `key`.",
+    parameters: [code, ...inQuery(LinkClicksParameters, ["code"])],
+    success: { status: 200, description: "The stream.", content: "text/event-stream" },
+    errors: [
+      "LINK_NOT_FOUND",
+      "INVALID_QUERY",
+      "INVALID_PARAMETER",
+      "TOO_MANY_LISTENERS",
+      "LISTENER_TOO_SLOW",
+      "SHUTTING_DOWN",
+    ],
   },
 ];
