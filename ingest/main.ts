@@ -19,6 +19,8 @@ import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
 import { startAccess } from "./access/start-access.ts";
 import { Admission } from "./admission.ts";
+import { createReadOrigin } from "./events/origin.ts";
+import { openPlaces } from "./geo/places.ts";
 import { createIngestMetrics, type IngestMetrics } from "./metrics.ts";
 import { Intake, type EventsObserver } from "./events/intake.ts";
 import { createReceiveFrames } from "./events/receive-frames.ts";
@@ -103,6 +105,9 @@ export async function start(
       accepted: (events, bytes) => observers.current?.events.accepted(events, bytes),
       rejected: (code) => observers.current?.events.rejected(code),
     };
+    const places = await openPlaces(config.geoFile, log);
+    releasers.add("places", () => places.stop());
+    const originOf = createReadOrigin(places, access.clientAddress);
     const intake = new Intake({
       limits,
       quotas: access.quotas,
@@ -110,6 +115,7 @@ export async function start(
       admission,
       publisher,
       observer,
+      places,
       eventBytesMax: eventLimits.eventBytesMax,
     });
     const uploads = await startUploads({ config, connection, keys, intake, publisher, observer, log });
@@ -121,7 +127,7 @@ export async function start(
       ownHosts: [config.host],
       redirectsPerSecondMax: config.redirectsPerSecondMax,
       addressOf: (exchange, head) => access.clientAddress(head, exchange.remoteAddress),
-      placeOf: () => undefined,
+      placeOf: (address) => places.lookUp(address),
       log,
     });
     releasers.add("links", () => links.stop());
@@ -133,6 +139,7 @@ export async function start(
       events: {
         keys,
         intake,
+        originOf,
         log,
         bodyBytesMax: config.bodyBytesMax,
         eventsPerRequestMax: config.eventsPerRequestMax,
@@ -171,6 +178,7 @@ export async function start(
           open: createReceiveFrames({
             keys,
             intake,
+            originOf,
             budget,
             log,
             eventsPerRequestMax: config.eventsPerRequestMax,

@@ -226,3 +226,32 @@ test("the published contract refuses no event that the edge takes", () => {
     expect([...Value.Errors(eventContract, sample)]).toEqual([]);
   }
 });
+
+const places = {
+  available: true,
+  lookUp: (address: string) => (address === "2.2.2.2" ? { country: "FR", city: "Paris" } : undefined),
+};
+const place = { country: "NL", region: "Utrecht" };
+
+test.each([
+  { name: "of the browser", event: {}, expected: { $country: "NL", $region: "Utrecht" } },
+  {
+    name: "beside the event's own properties",
+    event: { properties: { a: 1 } },
+    expected: { a: 1, $country: "NL", $region: "Utrecht" },
+  },
+  {
+    name: "of the address that a server names",
+    event: { context: { ip: "2.2.2.2" } },
+    expected: { $country: "FR", $city: "Paris" },
+  },
+  { name: "none for an address that is nowhere", event: { context: { ip: "10.0.0.1" } }, expected: {} },
+  {
+    name: "not over what the sender knows",
+    event: { properties: { $country: "BE" } },
+    expected: { $country: "BE" },
+  },
+])("place $name", ({ event, expected }) => {
+  const accepted = accept({ event: "a", user_id: "u", ...event }, { place, places });
+  expect(JSON.parse(accepted.properties)).toEqual(expected);
+});

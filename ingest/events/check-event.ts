@@ -2,6 +2,8 @@
 // properties must look like is the tracking plan's business, behind the log.
 import type { ErrorCode } from "#schemas/errors.ts";
 import { eventLimits, isId, isUserId, type LogEvent } from "#schemas/events/event.ts";
+import type { Places } from "../geo/places.ts";
+import type { Place } from "../geo/read-place.ts";
 import { checkValue, stringifyValue } from "./check-value.ts";
 import { createEventId } from "./create-event-id.ts";
 import { parseTimestamp } from "./parse-timestamp.ts";
@@ -14,6 +16,10 @@ export interface Arrival {
   sentAtMs: number;
   /** User-Agent of a browser, else empty. */
   userAgent: string;
+  /** Where the browser is that sent the request. */
+  place?: Place | undefined;
+  /** Where an address is that an event itself says. */
+  places?: Pick<Places, "available" | "lookUp"> | undefined;
   /** False when the whole body is small enough that no event of it can be too large. */
   measure: boolean;
 }
@@ -99,6 +105,8 @@ export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): Erro
   out.context = context === undefined ? emptyObject : stringifyValue(context);
   out.user_agent = decideUserAgent(context, arrival);
   if (arrival.measure && isTooLarge(event, out)) return "EVENT_TOO_LARGE";
+  const place = decidePlace(context, arrival);
+  if (place !== undefined) out.properties = withPlace(out.properties, properties, place);
   return undefined;
 }
 
@@ -140,6 +148,22 @@ function decideUserAgent(context: object | undefined, arrival: Arrival): string 
   const told = context === undefined ? undefined : (context as { user_agent?: unknown }).user_agent;
   const userAgent = typeof told === "string" ? told : arrival.userAgent;
   return userAgent.length > userAgentLengthMax ? userAgent.slice(0, userAgentLengthMax) : userAgent;
+}
+
+/** A server says in `context.ip` for whom it speaks. */
+function decidePlace(context: object | undefined, arrival: Arrival): Place | undefined {
+  if (context === undefined || arrival.places?.available !== true) return arrival.place;
+  const { ip } = context as { ip?: unknown };
+  return typeof ip === "string" ? arrival.places.lookUp(ip) : arrival.place;
+}
+
+/** The text with $country, $region and $city, unless the sender knows better. */
+function withPlace(text: string, properties: object | undefined, place: Place): string {
+  if (properties !== undefined && "$country" in properties) return text;
+  const { country, region, city } = place;
+  // Names that are not there vanish.
+  const added = JSON.stringify({ $country: country, $region: region, $city: city });
+  return text === emptyObject ? added : `${text.slice(0, -1)},${added.slice(1)}`;
 }
 
 /** True when the event's JSON text, without white space, is over the limit in bytes. */

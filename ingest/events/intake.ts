@@ -9,8 +9,10 @@ import type { Publisher } from "#streams/publisher.ts";
 import { hasQuota, type Quotas } from "../access/quotas.ts";
 import type { RateLimits } from "../access/rate-limits.ts";
 import type { UseReporter } from "../access/use-reporter.ts";
+import type { Places } from "../geo/places.ts";
 import type { Admission } from "../admission.ts";
 import { checkEvent, type Arrival } from "./check-event.ts";
+import type { Origin } from "./origin.ts";
 import { MalformedLine, type SentEvents } from "./parse-body.ts";
 import { buildRejection, type Rejection } from "./verdicts.ts";
 
@@ -33,6 +35,8 @@ export interface IntakeOptions {
   readonly admission: Admission;
   readonly publisher: Publisher;
   readonly observer: EventsObserver;
+  /** For events that say their address themselves. */
+  readonly places: Places;
   /** Texts no larger than this cannot hold an event that is too large. */
   readonly eventBytesMax: number;
 }
@@ -125,7 +129,7 @@ export class Intake {
     key: ResolvedKey,
     sent: SentEvents,
     bytes: number,
-    userAgent: string,
+    origin: Origin,
     settle: (delivery: Delivery) => void,
   ): void {
     const { publisher, observer } = this.#options;
@@ -135,7 +139,9 @@ export class Intake {
       projectId: key.projectId,
       receivedAtMs: Date.now(),
       sentAtMs: sent.sentAtMs,
-      userAgent,
+      userAgent: origin.userAgent,
+      place: origin.place,
+      places: this.#options.places,
       measure: bytes > this.#options.eventBytesMax,
     };
     const { events } = sent;
@@ -157,9 +163,4 @@ export class Intake {
     this.giveBack(key, delivery.rejected.length);
     if (delivery.accepted === 0) delivery.settled();
   }
-}
-
-/** The User-Agent header where a browser sent it; libraries' own say nothing about the person's device. */
-export function browserOf(userAgent: string): string {
-  return userAgent.startsWith("Mozilla/") ? userAgent : "";
 }

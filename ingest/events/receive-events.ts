@@ -6,13 +6,15 @@ import { authorize } from "../access/authorize.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 import { Decompressor, parseEncoding, type Encoding } from "./decompress.ts";
-import { browserOf, type Delivery, type Intake } from "./intake.ts";
+import type { Delivery, Intake } from "./intake.ts";
+import type { Origin, ReadOrigin } from "./origin.ts";
 import { parseBody, type BodyFormat } from "./parse-body.ts";
 import { buildAnswer } from "./verdicts.ts";
 
 export interface ReceiveEventsOptions {
   readonly keys: KeyCache;
   readonly intake: Intake;
+  readonly originOf: ReadOrigin;
   readonly log: Logger;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
@@ -55,13 +57,13 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
     key: ResolvedKey,
     body: Buffer,
     format: BodyFormat,
-    userAgent: string,
+    origin: Origin,
   ): void | Promise<void> {
     const sent = parseBody(body, format, options.eventsPerRequestMax);
     const bytes = body.length;
     const proceed = (refusal: MillraceError | undefined): void => {
       if (refusal !== undefined) exchange.fail(refusal);
-      else intake.publish(key, sent, bytes, userAgent, (delivery) => answer(exchange, delivery));
+      else intake.publish(key, sent, bytes, origin, (delivery) => answer(exchange, delivery));
     };
     const admitted = intake.admit(key, sent.events.length, bytes);
     return admitted instanceof Promise ? admitted.then(proceed) : proceed(admitted);
@@ -74,17 +76,17 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
     if (refusal !== undefined) throw refusal;
     const format = parseFormat(head.header("content-type"));
     const encoding = parseEncoding(head.header("content-encoding"));
-    const userAgent = browserOf(head.header("user-agent"));
+    const origin = options.originOf(head, exchange.remoteAddress);
     const key = authorize(keys, head, "write");
     if (!(key instanceof Promise)) {
       const limited = intake.limited(key);
       if (limited !== undefined) throw limited;
       if (encoding === undefined) {
-        receiveNow(exchange, key, format, userAgent);
+        receiveNow(exchange, key, format, origin);
         return undefined;
       }
     }
-    return receiveLater(exchange, key, format, encoding, userAgent);
+    return receiveLater(exchange, key, format, encoding, origin);
   };
 
   function failed(exchange: Exchange, error: unknown): void {
@@ -95,10 +97,10 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
   }
 
   /** The usual case, without a promise: plain body, key in the cache. */
-  function receiveNow(exchange: Exchange, key: ResolvedKey, format: BodyFormat, userAgent: string): void {
+  function receiveNow(exchange: Exchange, key: ResolvedKey, format: BodyFormat, origin: Origin): void {
     exchange.readBody(bodyLimits, (body) => {
       try {
-        const later = receive(exchange, key, body, format, userAgent);
+        const later = receive(exchange, key, body, format, origin);
         if (later !== undefined) later.catch((error: unknown) => failed(exchange, error));
       } catch (error) {
         failed(exchange, error);
@@ -111,7 +113,7 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
     key: ResolvedKey | Promise<ResolvedKey>,
     format: BodyFormat,
     encoding: Encoding | undefined,
-    userAgent: string,
+    origin: Origin,
   ): Promise<void> {
     const body = new Promise<Buffer>((resolve) => {
       exchange.readBody(keptBodyLimits, resolve);
@@ -120,6 +122,6 @@ export function createReceiveEvents(options: ReceiveEventsOptions) {
     const received = await body;
     const plain = encoding === undefined ? received : await decompressor.decompress(received, encoding);
     if (exchange.done) return;
-    await receive(exchange, resolved, plain, format, userAgent);
+    await receive(exchange, resolved, plain, format, origin);
   }
 }

@@ -10,7 +10,8 @@ import type { KeyCache } from "../access/key-cache.ts";
 import type { RequestHead } from "../server/exchange.ts";
 import type { BodyBudget } from "../server/body-budget.ts";
 import type { SocketConnection, SocketHandler } from "../server/sockets.ts";
-import { browserOf, type Delivery, type Intake } from "./intake.ts";
+import type { Delivery, Intake } from "./intake.ts";
+import type { Origin, ReadOrigin } from "./origin.ts";
 import { parseBody } from "./parse-body.ts";
 
 export const frameLimits = {
@@ -28,6 +29,7 @@ const closeCodes = { goingAway: 1001, policy: 1008, unauthorized: 4401 } as cons
 export interface ReceiveFramesOptions {
   readonly keys: KeyCache;
   readonly intake: Intake;
+  readonly originOf: ReadOrigin;
   /** Bytes of frames that wait, beside those of all request bodies. */
   readonly budget: BodyBudget;
   readonly log: Logger;
@@ -43,13 +45,14 @@ interface Frame {
 export function createReceiveFrames(
   options: ReceiveFramesOptions,
 ): (connection: SocketConnection, head: RequestHead) => SocketHandler {
-  return (connection, head) => new FrameSession(options, connection, browserOf(head.header("user-agent")));
+  return (connection, head) =>
+    new FrameSession(options, connection, options.originOf(head, connection.remoteAddress));
 }
 
 class FrameSession implements SocketHandler {
   readonly #options: ReceiveFramesOptions;
   readonly #connection: SocketConnection;
-  readonly #userAgent: string;
+  readonly #origin: Origin;
   readonly #keyTimer: NodeJS.Timeout;
   #key: ResolvedKey | undefined;
   /** Frames are taken up one after the other: their events must reach the log in order. */
@@ -59,10 +62,10 @@ class FrameSession implements SocketHandler {
   #closed = false;
   #leaving = false;
 
-  constructor(options: ReceiveFramesOptions, connection: SocketConnection, userAgent: string) {
+  constructor(options: ReceiveFramesOptions, connection: SocketConnection, origin: Origin) {
     this.#options = options;
     this.#connection = connection;
-    this.#userAgent = userAgent;
+    this.#origin = origin;
     this.#keyTimer = setTimeout(
       () => this.#refuse(new MillraceError("UNAUTHORIZED"), closeCodes.unauthorized),
       frameLimits.keyMsMax,
@@ -152,7 +155,7 @@ class FrameSession implements SocketHandler {
       if (key.eventsPerSecondMax !== null || hasQuota(key)) return false;
       const refusal = intake.admit(key, sent.events.length, bytes.length);
       if (refusal !== undefined) return false;
-      intake.publish(key, sent, bytes.length, this.#userAgent, (delivery) => this.#settle(frame, delivery));
+      intake.publish(key, sent, bytes.length, this.#origin, (delivery) => this.#settle(frame, delivery));
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       this.#fail(frame, error);
@@ -178,7 +181,7 @@ class FrameSession implements SocketHandler {
         if (this.#leaving || Date.now() + waitMs > untilMs) throw refusal;
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
-      intake.publish(key, sent, bytes.length, this.#userAgent, (delivery) => this.#settle(frame, delivery));
+      intake.publish(key, sent, bytes.length, this.#origin, (delivery) => this.#settle(frame, delivery));
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       this.#fail(frame, error);

@@ -6,7 +6,8 @@ import { resolveKey } from "../access/authorize.ts";
 import { parseKey } from "../access/credentials.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import { parseEncoding } from "../events/decompress.ts";
-import { browserOf, type Delivery, type Intake } from "../events/intake.ts";
+import type { Delivery, Intake } from "../events/intake.ts";
+import type { Origin, ReadOrigin } from "../events/origin.ts";
 import { parseJson } from "../events/parse-body.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 import type { Handler } from "../server.ts";
@@ -15,6 +16,7 @@ import { PayloadDecoder } from "./decode-payload.ts";
 export interface SdkOptions {
   readonly keys: KeyCache;
   readonly intake: Intake;
+  readonly originOf: ReadOrigin;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
   readonly bodyDeadlineMs: number;
@@ -24,7 +26,6 @@ export interface SdkOptions {
 export interface SdkHead {
   readonly method: "GET" | "POST";
   readonly contentType: string;
-  readonly userAgent: string;
   readonly origin: string;
   readonly query: URLSearchParams;
   /** Key of the Authorization header; empty without one. */
@@ -57,7 +58,6 @@ function readSdkHead(method: SdkHead["method"], head: RequestHead): SdkHead {
   return {
     method,
     contentType: head.header("content-type").toLowerCase(),
-    userAgent: browserOf(head.header("user-agent")),
     origin: head.header("origin"),
     query: new URLSearchParams(head.query()),
     headerKey: parseKey(authorization, true),
@@ -80,9 +80,10 @@ export class SdkReceiver {
   receive(method: SdkHead["method"], format: SdkFormat): Handler {
     return async (exchange, requestHead) => {
       const head = readSdkHead(method, requestHead);
+      const origin = this.#options.originOf(requestHead, exchange.remoteAddress);
       try {
         const { value, form, bytes } = await this.#readValue(exchange, requestHead, head);
-        if (!exchange.done) await this.#take(exchange, format, head, { value, form, bytes });
+        if (!exchange.done) await this.#take(exchange, format, { head, origin }, { value, form, bytes });
       } catch (error) {
         if (!(error instanceof MillraceError)) throw error;
         exchange.fail(format.refuse(error, head));
@@ -134,7 +135,7 @@ export class SdkReceiver {
   async #take(
     exchange: Exchange,
     format: SdkFormat,
-    head: SdkHead,
+    { head, origin }: { head: SdkHead; origin: Origin },
     body: { value: unknown; form: URLSearchParams; bytes: number },
   ): Promise<void> {
     const { keys, intake, eventsPerRequestMax } = this.#options;
@@ -144,7 +145,7 @@ export class SdkReceiver {
     const refusal = intake.limited(project) ?? (await intake.admit(project, events.length, body.bytes));
     if (refusal !== undefined) throw refusal;
     if (exchange.done) return;
-    intake.publish(project, { events, sentAtMs: Number.NaN }, body.bytes, head.userAgent, (delivery) => {
+    intake.publish(project, { events, sentAtMs: Number.NaN }, body.bytes, origin, (delivery) => {
       if (delivery.failure !== undefined) exchange.fail(format.refuse(delivery.failure, head));
       else format.answer(exchange, delivery, { head, events });
     });

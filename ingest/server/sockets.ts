@@ -10,6 +10,8 @@ export interface SocketConnection {
   close(code: number, reason: string): void;
   /** Bytes that the client has not read yet. */
   readonly unreadBytes: number;
+  /** As the system says it; of a proxy, when there is one. */
+  readonly remoteAddress: string;
 }
 
 export interface SocketHandler {
@@ -42,9 +44,11 @@ interface SocketData {
 
 class Connection implements SocketConnection {
   #socket: WebSocket<SocketData> | undefined;
+  readonly remoteAddress: string;
 
   constructor(socket: WebSocket<SocketData>) {
     this.#socket = socket;
+    this.remoteAddress = Buffer.from(socket.getRemoteAddressAsText()).toString();
   }
 
   send(text: string): void {

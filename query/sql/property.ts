@@ -17,8 +17,16 @@ const builtInColumns: Readonly<Record<string, string>> = {
   $device: "device",
 };
 
+/** Whether a bot sent the event, by its user agent: true or false, never missing. */
+const botSql: PropertySql = {
+  text: "toNullable(if(is_bot = 1, 'true', 'false'))",
+  number: "CAST(NULL, 'Nullable(Float64)')",
+  boolean: "toNullable(is_bot = 1)",
+  isSet: "1",
+};
+
 /** Names of properties that every event has, whatever it was sent with. */
-export const builtInProperties: readonly string[] = Object.keys(builtInColumns);
+export const builtInProperties: readonly string[] = [...Object.keys(builtInColumns), "$bot"];
 
 export interface PropertySql {
   /** Nullable(String): the value as text; null when it is missing (or an object). */
@@ -42,6 +50,7 @@ function firstOf(expressions: readonly string[]): string {
 
 /** Throws nothing: `isPropertyName` is asked before. */
 export function propertySql(name: string): PropertySql {
+  if (name === "$bot") return botSql;
   const column = Object.hasOwn(builtInColumns, name) ? builtInColumns[name] : undefined;
   if (column !== undefined) {
     const text = `nullIf(toString(${column}), '')`;
