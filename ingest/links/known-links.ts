@@ -27,7 +27,7 @@ export class KnownLinks {
   readonly #limits: { linksMax: number; bytesMax: number; missingMax: number };
   #bytes = 0;
 
-  constructor(limits: Partial<typeof knownLinksLimits> = {}) {
+  constructor(limits: { linksMax?: number; bytesMax?: number; missingMax?: number } = {}) {
     this.#limits = { ...knownLinksLimits, ...limits };
   }
 
