@@ -117,12 +117,49 @@ export const errorCatalogue = {
   DASHBOARD_NOT_FOUND: { status: 404, retryable: false, message: "No dashboard with this id exists." },
   ALERT_NOT_FOUND: { status: 404, retryable: false, message: "No alert with this id exists." },
   KEY_NOT_FOUND: { status: 404, retryable: false, message: "The project has no key with this id." },
+  SCHEMA_NOT_FOUND: { status: 404, retryable: false, message: "This event has no tracking plan." },
+  SCHEMA_INVALID: { status: 400, retryable: false, message: "The schema cannot be a tracking plan." },
+  SCHEMA_INCOMPATIBLE: {
+    status: 409,
+    retryable: false,
+    message: "The new version of the schema would break those who read events of the old one.",
+  },
+  PLAN_VIOLATED: {
+    status: 400,
+    retryable: false,
+    message: "The event's properties are not as its tracking plan says.",
+  },
   PROJECT_NOT_FOUND: { status: 404, retryable: false, message: "No project with this id exists." },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false, message: "No upload with this id is known." },
   LINK_NOT_FOUND: { status: 404, retryable: false, message: "There is no link at this address." },
   LINK_EXPIRED: { status: 410, retryable: false, message: "The link has expired or is used up." },
   LINK_PASSWORD_REQUIRED: { status: 401, retryable: false, message: "The link is protected by a password." },
   LINK_PASSWORD_WRONG: { status: 401, retryable: false, message: "The password is wrong." },
+  URL_INVALID: {
+    status: 400,
+    retryable: false,
+    message:
+      "A link leads to an absolute http or https URL of at most 8,192 bytes, without spaces and backslashes.",
+  },
+  URL_FORBIDDEN: {
+    status: 400,
+    retryable: false,
+    message:
+      "Links do not lead there: only to http and https, without credentials, and not to a short link again.",
+  },
+  ALIAS_INVALID: {
+    status: 400,
+    retryable: false,
+    message: "An alias has 1 to 100 of the characters A-Z a-z 0-9 _ -, and begins with none of the last two.",
+  },
+  ALIAS_RESERVED: { status: 400, retryable: false, message: "The alias is an address of the server itself." },
+  ALIAS_TAKEN: { status: 409, retryable: false, message: "Another link has this alias." },
+  DOMAIN_TAKEN: { status: 409, retryable: false, message: "The domain belongs to another project." },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    retryable: false,
+    message: "The Idempotency-Key came with another body before; take a new one.",
+  },
   UPLOAD_INCOMPLETE: {
     status: 400,
     retryable: false,

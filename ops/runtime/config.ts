@@ -232,6 +232,19 @@ export const configTable = {
     max: 10_000_000,
     description: "Visits of short links that each edge answers to one address in a second; 0: no limit.",
   },
+  MILLRACE_PUBLIC_URL: {
+    kind: "url",
+    default: undefined,
+    description:
+      "Address of the edge as visitors of short links know it (https://example.com); unset: made of host and port.",
+  },
+  MILLRACE_LINKS_REQUESTS_PER_MINUTE: {
+    kind: "integer",
+    default: "100",
+    min: 0,
+    max: 1_000_000,
+    description: "Requests about links (/v1/links) that one address may make in a minute; 0: no limit.",
+  },
   MILLRACE_LOG_LEVEL: {
     kind: "string",
     default: "info",
@@ -290,6 +303,10 @@ export interface Config {
   readonly webhookPrivate: readonly string[];
   /** Visits of short links a second and address; 0: no limit. */
   readonly redirectsPerSecondMax: number;
+  /** Without a slash at the end. */
+  readonly publicUrl: string;
+  /** 0: no limit. */
+  readonly linksRequestsPerMinute: number;
   readonly logLevel: string;
   readonly instance: string | undefined;
   readonly supervised: boolean;
@@ -396,10 +413,21 @@ export function readConfig(env: Environment = process.env): Config {
     mailFrom: text("MILLRACE_MAIL_FROM") as string,
     webhookPrivate,
     redirectsPerSecondMax: integer("MILLRACE_REDIRECTS_PER_SECOND_MAX"),
+    publicUrl: readPublicUrl(values),
+    linksRequestsPerMinute: integer("MILLRACE_LINKS_REQUESTS_PER_MINUTE"),
     logLevel,
     instance: text("MILLRACE_INSTANCE"),
     supervised: integer("MILLRACE_SUPERVISED") === 1,
   };
+}
+
+/** Visitors cannot go to "any address": the machine itself is meant then. */
+function readPublicUrl(values: Readonly<Record<string, string | undefined>>): string {
+  const given = values["MILLRACE_PUBLIC_URL"];
+  if (given !== undefined) return given.replace(/\/+$/, "");
+  const host = values["MILLRACE_HOST"] as string;
+  const name = host === "0.0.0.0" || host === "::" ? "localhost" : isIP(host) === 6 ? `[${host}]` : host;
+  return `http://${name}:${values["MILLRACE_PORT"]}`;
 }
 
 /**

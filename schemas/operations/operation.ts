@@ -5,7 +5,7 @@ import type { KeyScope } from "../projects/project.ts";
 
 export interface Parameter {
   readonly name: string;
-  readonly in: "path" | "query";
+  readonly in: "path" | "query" | "header";
   readonly description: string;
   readonly schema: TSchema;
 }
@@ -20,6 +20,8 @@ export interface AnsweringService {
   readonly stream?: boolean;
   /** Larger bodies are refused; default 256 KB. */
   readonly bodyBytesMax?: number;
+  /** Headers that go to the service as parameters: `idempotency-key` as `idempotency_key`. */
+  readonly headers?: readonly string[];
 }
 
 export interface Operation {
@@ -42,6 +44,7 @@ export interface Operation {
     | "Queries"
     | "Insights"
     | "Cohorts"
+    | "Tracking plans"
     | "Alerts"
     | "Links"
     | "Users"

@@ -9,8 +9,10 @@ import { ingestionOperations } from "./ingestion.ts";
 import { insightsOperations } from "./insights.ts";
 import { jobsOperations } from "./jobs.ts";
 import { linkClicksOperations } from "./link-clicks.ts";
+import { linksOperations } from "./links.ts";
 import { liveOperations } from "./live.ts";
 import type { Operation } from "./operation.ts";
+import { plansOperations } from "./plans.ts";
 import { queriesOperations } from "./queries.ts";
 import { redirectsOperations } from "./redirects.ts";
 import { sdkOperations } from "./sdk.ts";
@@ -27,8 +29,10 @@ export const operations: readonly Operation[] = [
   ...insightsOperations,
   ...cohortsOperations,
   ...alertsOperations,
+  ...plansOperations,
   ...catalogueOperations,
   ...usersOperations,
+  ...linksOperations,
   ...linkClicksOperations,
   ...administrationOperations,
   ...dimensionsOperations,
