@@ -31,8 +31,11 @@ export function compileExtent(linkId: string): Statement {
   const parameters = new Parameters();
   const conditions = [`link_id = ${parameters.bind("String", linkId)}`];
   const sql = [
-    "SELECT minOrNull(toUnixTimestamp64Second(day)), maxOrNull(toUnixTimestamp64Second(day))",
+    "SELECT minOrNull(seconds), maxOrNull(seconds)",
+    // Counts of somebody who was erased were taken back: what they leave is no click.
+    "FROM (SELECT toUnixTimestamp64Second(day) AS seconds, sum(clicks + bots + previews) AS total",
     fromTable("link_clicks_day", conditions),
+    "GROUP BY day HAVING total > 0)",
   ].join("\n");
   return { sql, parameters: parameters.values };
 }
@@ -56,7 +59,7 @@ export function compileValues(linkId: string, range: StatsRange, valuesMax: numb
     "SELECT kind, if(grouping(text) = 0, text, NULL), if(grouping(at) = 0, at, NULL), sum(slice_clicks) AS total",
     `FROM (\n${rows.join("\nUNION ALL\n")}\n)`,
     "GROUP BY GROUPING SETS ((kind, text), (kind, at))",
-    `HAVING grouping(at) = 1 OR kind = ${series}`,
+    `HAVING (grouping(at) = 1 OR kind = ${series}) AND total > 0`,
     "ORDER BY kind, grouping(at), total DESC, text",
     // All buckets, but of values only the first: they stand apart in the order.
     `LIMIT ${parameters.bind("UInt32", valuesMax)} BY kind, grouping(at), if(grouping(at) = 0, at, 0)`,

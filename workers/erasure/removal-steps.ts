@@ -7,6 +7,7 @@ import type { PersonPublisher } from "../identity/publish-persons.ts";
 import type { ErasureClaim } from "./erasure-ledger.ts";
 import { mutate, type MutableStore } from "./mutate.ts";
 import { forgetInRelations } from "./forget-in-relations.ts";
+import { takeBackClicks } from "./take-back-clicks.ts";
 import { takeBackCounts } from "./take-back-counts.ts";
 import { awaitDerivers } from "./await-derivers.ts";
 
@@ -79,6 +80,7 @@ const count: Step = async ({ clickhouse }, claim, signal) => {
 
 const takeBack: Step = async (context, claim, signal) => {
   await takeBackCounts(context, claim, claim.id, signal);
+  await takeBackClicks(context, claim, claim.id, signal);
   return nothing;
 };
 

@@ -65,23 +65,34 @@ function sumHours(minutes: readonly Counted[]): Counted[] {
 }
 
 async function insert(
-  { clickhouse }: MutableStore,
+  store: MutableStore,
   projectId: number,
   into: { readonly table: string; readonly column: string; readonly name: string },
   counted: readonly Counted[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (let start = 0; start < counted.length; start += rowsAtOnceMax) {
-    const rows = counted.slice(start, start + rowsAtOnceMax);
+  const rows = counted.map(({ event, seconds, events }) => [
+    projectId,
+    event,
+    storeSeconds(seconds),
+    String(2n ** 64n - BigInt(events)),
+  ]);
+  const columns = ["project_id", "event", into.column, "events"] as const;
+  await insertTakenBack(store, { table: into.table, columns, name: into.name }, rows, signal);
+}
+
+/** Always the same rows in the same order for the same table and name: repeated ones are known by their token. */
+export async function insertTakenBack(
+  { clickhouse }: MutableStore,
+  into: { readonly table: string; readonly columns: readonly [string, ...string[]]; readonly name: string },
+  rows: readonly (readonly unknown[])[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += rowsAtOnceMax) {
     await clickhouse.insert({
       table: into.table,
-      columns: ["project_id", "event", into.column, "events"],
-      values: rows.map(({ event, seconds, events }) => [
-        projectId,
-        event,
-        storeSeconds(seconds),
-        String(2n ** 64n - BigInt(events)),
-      ]),
+      columns: [...into.columns],
+      values: rows.slice(start, start + rowsAtOnceMax),
       format: "JSONCompactEachRow",
       clickhouse_settings: {
         async_insert: 0,
@@ -102,6 +113,6 @@ async function insert(
 }
 
 /** As the store reads times, before 1970 too. */
-function storeSeconds(seconds: number): string {
+export function storeSeconds(seconds: number): string {
   return new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
 }

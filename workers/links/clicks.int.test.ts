@@ -164,6 +164,30 @@ describe("clicks of links are counted once everywhere", { timeout: 120_000 }, ()
     workers.kill("SIGKILL");
   });
 
+  it("less those of a visitor who was erased", async () => {
+    await bed.postgres.query(
+      "INSERT INTO projects (public_id, name) VALUES ('p', 'p') ON CONFLICT DO NOTHING",
+    );
+    const last = new Set(Object.values(countPlainly()).map(({ lastAtMs }) => lastAtMs));
+    // The time of a link's last click stays.
+    const latest = new Set(
+      sent.filter(({ timestamp }) => last.has(timestamp)).map((click) => click.anonymous_id),
+    );
+    const erased = sent.find((click) => !latest.has(click.anonymous_id))?.anonymous_id;
+    const about = { requestId: "r", projectId: 1, timeoutMs: 10_000 };
+    await callService(bed.connection, "svc.erasures.create", { id: erased }, about);
+    const remaining = sent.filter((click) => click.anonymous_id !== erased);
+    expect(remaining.length).toBeLessThan(sent.length);
+    sent.splice(0, sent.length, ...remaining);
+    const read = async (): Promise<unknown[]> =>
+      (await bed.postgres.query("SELECT state, removed FROM erasures")).rows;
+    for (let tries = 0; tries < 400 && !JSON.stringify(await read()).includes('"done"'); tries += 1) {
+      await sleep(100);
+    }
+    expect(await read()).toMatchObject([{ state: "done", removed: { link_totals: links } }]);
+    await settle();
+  });
+
   it("when the store lost the latest batches after their effects were written", async () => {
     const fresh = await startBed();
     const before = bed;
