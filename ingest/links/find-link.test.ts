@@ -154,7 +154,7 @@ test("no more lookups at once than the bound", async () => {
   const { state, finder } = create();
   state.link = null;
   const codes = Array.from({ length: findLinkLimits.lookupsMax + 10 }, (_, number) => `c${number}`);
-  const outcomes = await Promise.allSettled(codes.map((code) => finder.find("", code, state.nowMs)));
+  const outcomes = await Promise.allSettled(codes.map(async (code) => finder.find("", code, state.nowMs)));
   expect(outcomes.filter(({ status }) => status === "rejected").length).toBe(10);
 });
 
