@@ -24,6 +24,8 @@ import { openPlaces } from "./geo/places.ts";
 import { createIngestMetrics, type IngestMetrics } from "./metrics.ts";
 import { Intake, type EventsObserver } from "./events/intake.ts";
 import { createReceiveFrames } from "./events/receive-frames.ts";
+import { RejectingPlans } from "./plans/rejecting-plans.ts";
+import { createReplayQuarantine } from "./plans/replay-quarantine.ts";
 import { answerUnknown, createFallbackTraits, createRoutes } from "./routes.ts";
 import { createServer } from "./server.ts";
 import { BodyBudget } from "./server/body-budget.ts";
@@ -108,6 +110,8 @@ export async function start(
     const places = await openPlaces(config.geoFile, log);
     releasers.add("places", () => places.stop());
     const originOf = createReadOrigin(places, access.clientAddress);
+    const plans = new RejectingPlans({ connection, log });
+    releasers.add("tracking plans", () => plans.stop());
     const intake = new Intake({
       limits,
       quotas: access.quotas,
@@ -115,6 +119,7 @@ export async function start(
       admission,
       publisher,
       observer,
+      plans,
       places,
       eventBytesMax: eventLimits.eventBytesMax,
     });
@@ -124,7 +129,7 @@ export async function start(
       connection,
       redis,
       publisher,
-      ownHosts: [config.host],
+      ownHosts: [config.host, new URL(config.publicUrl).host],
       redirectsPerSecondMax: config.redirectsPerSecondMax,
       addressOf: (exchange, head) => access.clientAddress(head, exchange.remoteAddress),
       placeOf: (address) => places.lookUp(address),
@@ -133,6 +138,7 @@ export async function start(
     releasers.add("links", () => links.stop());
     const routes = createRoutes({
       receiveUpload: uploads.receive,
+      replayQuarantine: createReplayQuarantine({ connection, keys, intake }),
       receiveListener: live.receive,
       receiveClicks: createReceiveClicks({ connection, keys, openLive: live.openLive }),
       links,

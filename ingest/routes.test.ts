@@ -13,6 +13,7 @@ test("the routes are exactly the operations of the interface", () => {
     services: {},
     links: {},
     receiveUpload: nothing,
+    replayQuarantine: nothing,
     receiveListener: nothing,
     receiveClicks: nothing,
     health: nothing,

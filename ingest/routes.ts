@@ -20,6 +20,7 @@ import { describeUnknown } from "./system/unknown-address.ts";
 export interface RouteParts {
   readonly events: ReceiveEventsOptions;
   readonly receiveUpload: Handler;
+  readonly replayQuarantine: Handler;
   readonly receiveListener: Handler;
   readonly receiveClicks: Handler;
   readonly links: { readonly redirect: Handler; readonly unlock: Handler };
@@ -39,6 +40,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
     ...createPostHogHandlers(receiver, parts.events.keys),
     "POST /v1/events": createReceiveEvents(parts.events),
     "POST /v1/uploads": parts.receiveUpload,
+    "POST /v1/quarantine/replay": parts.replayQuarantine,
     "GET /v1/ingest": answerUpgradeRequired,
     "GET /v1/live": parts.receiveListener,
     "GET /v1/links/{code}/clicks": parts.receiveClicks,

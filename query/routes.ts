@@ -26,6 +26,7 @@ import { checkJob } from "./jobs/check-job.ts";
 import { runJob } from "./jobs/run-job.ts";
 import { linkStats } from "./links/stats.ts";
 import { selectorStatement } from "./partials/selector-statement.ts";
+import { quarantine, quarantinedPayloads } from "./quarantine/list-quarantine.ts";
 import type { QueryContext } from "./query-context.ts";
 import { describeSystem } from "./system/system.ts";
 
@@ -57,6 +58,8 @@ const methods: Readonly<Record<string, Method>> = {
   event_names: eventNames,
   properties,
   property_values: propertyValues,
+  quarantine,
+  quarantined_payloads: quarantinedPayloads,
   link_stats: linkStats,
   system: describeSystem,
 };

@@ -108,6 +108,17 @@ export const errorCatalogue = {
   NOT_FOUND: { status: 404, retryable: false, message: "There is nothing at this address." },
   EVENT_NOT_FOUND: { status: 404, retryable: false, message: "No event with this id is known." },
   COHORT_NOT_FOUND: { status: 404, retryable: false, message: "No cohort with this id exists." },
+  RAW_DATA_EXPIRED: {
+    status: 410,
+    retryable: false,
+    message: "The query needs events that were removed after the project's time of retention.",
+  },
+  DATA_EXPIRED: {
+    status: 410,
+    retryable: false,
+    message: "The query needs counts that were removed after the project's time of retention.",
+  },
+  ARCHIVE_NOT_FOUND: { status: 404, retryable: false, message: "There is no archive of this month." },
   JOB_NOT_FOUND: {
     status: 404,
     retryable: false,

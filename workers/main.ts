@@ -37,6 +37,9 @@ import { serveJobs } from "./jobs/job-service.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { createJobMetrics } from "./jobs/metrics.ts";
 import { DimensionStore } from "./partials/dimension-store.ts";
+import { connectLinkCache } from "./links/announce-links.ts";
+import { serveLinks } from "./links/link-service.ts";
+import { createLinkMetrics } from "./links/metrics.ts";
 import { serveRedirectCounts } from "./links/redirect-counts.ts";
 import { serveDimensions } from "./partials/dimension-service.ts";
 import { createPartialMetrics } from "./partials/metrics.ts";
@@ -44,9 +47,13 @@ import { PartialKeeper } from "./partials/partial-keeper.ts";
 import { SelectorLedger } from "./partials/selector-ledger.ts";
 import { registerSelectors } from "./partials/register-selectors.ts";
 import { LiveInterests } from "./live/live-interests.ts";
+import { ActivePlansReader } from "./plans/active-plans.ts";
+import { servePlans } from "./plans/plan-service.ts";
+import { PlanStore } from "./plans/plan-store.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
 import { serveVisitorSalts } from "./links/visitor-salts.ts";
+import { startRetention } from "./retention/start-retention.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
 import { serveProjects } from "./projects/project-service.ts";
 import { RetentionCache } from "./projects/retention-cache.ts";
@@ -98,6 +105,15 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("projects", () => projects.stop());
     const uploads = serveUploads({ connection, store: new UploadStore(postgres), log });
     releasers.add("uploads", () => uploads.stop());
+    const links = serveLinks({
+      connection,
+      postgres,
+      redis: connectLinkCache(config.redisUrl),
+      publicUrl: config.publicUrl,
+      metrics: createLinkMetrics(registry),
+      log,
+    });
+    releasers.add("links", () => links.stop());
     const redirectCounts = serveRedirectCounts({ connection, postgres, log });
     releasers.add("redirect counts", () => redirectCounts.stop());
 
@@ -118,6 +134,13 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const salts = serveVisitorSalts({ connection, postgres, log });
     releasers.add("salts of visitors", () => salts.stop());
 
+    const planStore = new PlanStore(postgres);
+    const plans = new ActivePlansReader({ store: planStore, connection, log });
+    releasers.add("tracking plans", () => plans.stop());
+    await plans.load();
+    const planService = servePlans({ connection, store: planStore, clickhouse, log });
+    releasers.add("plans", () => planService.stop());
+
     const leases = new PartitionLeases({ postgres, instance, partitions, logId });
     await leases.ensureRows();
     const events = new EventWorkers(
@@ -135,6 +158,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
         live,
         logId,
         partitions,
+        plans,
         readRetention: () => retention.days,
       },
       leases,
@@ -158,6 +182,17 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("eraser", () => eraser.stop());
     const erasures = serveErasures({ connection, ledger: erasureLedger, onCreate: () => eraser.wake(), log });
     releasers.add("erasures", () => erasures.stop());
+
+    const retentionWork = startRetention({
+      config,
+      connection,
+      postgres,
+      clickhouseUrl,
+      registry,
+      instance,
+      log,
+    });
+    releasers.add("retention work", () => retentionWork.stop());
 
     const ledger = new RefreshLedger(postgres);
     const refresher = new CohortRefresher({

@@ -9,9 +9,10 @@ import type { Publisher } from "#streams/publisher.ts";
 import { hasQuota, type Quotas } from "../access/quotas.ts";
 import type { RateLimits } from "../access/rate-limits.ts";
 import type { UseReporter } from "../access/use-reporter.ts";
-import type { Places } from "../geo/places.ts";
 import type { Admission } from "../admission.ts";
-import { checkEvent, type Arrival } from "./check-event.ts";
+import type { RejectingPlans } from "../plans/rejecting-plans.ts";
+import { checkEvent, type Arrival, type SentEvent } from "./check-event.ts";
+import type { Places } from "../geo/places.ts";
 import type { Origin } from "./origin.ts";
 import { MalformedLine, type SentEvents } from "./parse-body.ts";
 import { buildRejection, type Rejection } from "./verdicts.ts";
@@ -34,6 +35,7 @@ export interface IntakeOptions {
   readonly use: Pick<UseReporter, "events">;
   readonly admission: Admission;
   readonly publisher: Publisher;
+  readonly plans: Pick<RejectingPlans, "violationOf">;
   readonly observer: EventsObserver;
   /** For events that say their address themselves. */
   readonly places: Places;
@@ -132,7 +134,7 @@ export class Intake {
     origin: Origin,
     settle: (delivery: Delivery) => void,
   ): void {
-    const { publisher, observer } = this.#options;
+    const { publisher, observer, plans } = this.#options;
     const scratch = this.#scratch;
     const delivery = new Delivery(settle);
     const arrival: Arrival = {
@@ -147,15 +149,25 @@ export class Intake {
     const { events } = sent;
     for (let index = 0; index < events.length; index += 1) {
       const event = events[index];
-      const malformed = event instanceof MalformedLine;
-      const code = malformed ? "MALFORMED_JSON" : checkEvent(event, arrival, scratch);
+      let code: ErrorCode | undefined;
+      let message: string | undefined;
+      if (event instanceof MalformedLine) {
+        code = "MALFORMED_JSON";
+        message = event.message;
+      } else {
+        code = checkEvent(event, arrival, scratch);
+        if (code === undefined) {
+          message = plans.violationOf(key.projectId, scratch.event, (event as SentEvent).properties);
+          if (message !== undefined) code = "PLAN_VIOLATED";
+        }
+      }
       if (code === undefined) {
         const partition = partitionOf(scratch.project_id, userKeyOf(scratch), publisher.partitions);
         publisher.append(partition, scratch, delivery);
         delivery.accepted += 1;
       } else {
         observer.rejected(code);
-        delivery.rejected.push(buildRejection(index, event, code, malformed ? event.message : undefined));
+        delivery.rejected.push(buildRejection(index, event, code, message));
       }
     }
     observer.accepted(delivery.accepted, bytes);

@@ -12,7 +12,7 @@ export interface Asked {
 export async function ask(
   installation: Installation,
   key: keyof Keys,
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE",
   path: string,
   body?: object,
 ): Promise<Asked> {

@@ -160,9 +160,10 @@ function spoil(value: unknown, draw: Draw): unknown {
   const names = Object.keys(value);
   const members = { ...(value as Record<string, unknown>) };
   const name = names[draw(names.length)];
-  if (name === undefined || draw(5) === 0) {
+  const form = draw(8);
+  if (name === undefined || form === 0) {
     members[texts[draw(texts.length)] as string] = anything(draw, depthMax - 1);
-  } else if (draw(5) === 0) {
+  } else if (form === 1) {
     delete members[name];
   } else {
     members[name] = spoil(members[name], draw);

@@ -17,6 +17,7 @@ type Table =
   | "partial_state"
   | "steps_sample"
   | "event_outcomes"
+  | "quarantine_closed"
   | "persons"
   | "user_properties"
   | "cohort_members"

@@ -15,6 +15,7 @@ import type { Operation } from "./operation.ts";
 import { plansOperations } from "./plans.ts";
 import { queriesOperations } from "./queries.ts";
 import { redirectsOperations } from "./redirects.ts";
+import { retentionOperations } from "./retention.ts";
 import { sdkOperations } from "./sdk.ts";
 import { uploadsOperations } from "./uploads.ts";
 import { usersOperations } from "./users.ts";
@@ -35,6 +36,7 @@ export const operations: readonly Operation[] = [
   ...linksOperations,
   ...linkClicksOperations,
   ...administrationOperations,
+  ...retentionOperations,
   ...dimensionsOperations,
   ...healthOperations,
   ...redirectsOperations,

@@ -4,6 +4,7 @@
 // writes it. Its table has the partition in its key, so that partitions never wait for each other's rows.
 import type { ClientBase } from "pg";
 import { gatherClicks, writeClicks, type ClickTotals } from "../links/click-totals.ts";
+import { writeViolations, type ViolationTotal } from "../plans/violations.ts";
 import { gatherUsage, writeUsage, type UsageTotal } from "../projects/usage-totals.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 
@@ -11,6 +12,7 @@ import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 export interface BatchEffects {
   clicks: ClickTotals[];
   usage: UsageTotal[];
+  violations: ViolationTotal[];
 }
 
 /** A batch whose events all have their outcome. */
@@ -19,6 +21,8 @@ export interface SettledEvents {
   stored: readonly PipelineEvent[];
   /** Repeated or quarantined. */
   outcomes: readonly Outcome[];
+  /** Of tracking plans, by stored and quarantined events. */
+  violations: ViolationTotal[];
 }
 
 /** Runs in the pool's thread. */
@@ -26,12 +30,13 @@ export function gatherEffects(events: SettledEvents): BatchEffects {
   return {
     clicks: gatherClicks(events.stored),
     usage: gatherUsage(events.stored, events.outcomes),
+    violations: events.violations,
   };
 }
 
 /** Of a batch of which nothing was stored. */
 export function noEffects(): BatchEffects {
-  return { clicks: [], usage: [] };
+  return { clicks: [], usage: [], violations: [] };
 }
 
 export function hasEffects(effects: BatchEffects): boolean {
@@ -46,4 +51,5 @@ export async function writeEffects(
 ): Promise<void> {
   if (effects.clicks.length > 0) await writeClicks(client, partition, effects.clicks);
   if (effects.usage.length > 0) await writeUsage(client, partition, effects.usage);
+  if (effects.violations.length > 0) await writeViolations(client, partition, effects.violations);
 }

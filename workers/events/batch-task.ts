@@ -1,5 +1,6 @@
 // Runs in a pool thread: one batch of a partition from blocks to a block of rows, touching the partition's
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
+import type { ActivePlan } from "#schemas/plans/plan.ts";
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
 import type { ErasedKey } from "../erasure/erased-keys.ts";
@@ -8,7 +9,8 @@ import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
 import { gatherEffects, type BatchEffects } from "./batch-effects.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
-import { dropDuplicates, fingerprintWords } from "./drop-duplicates.ts";
+import { checkPlans } from "./check-plans.ts";
+import { dropDuplicates, fingerprintWords, recallRepeated } from "./drop-duplicates.ts";
 import { dropErased } from "./drop-erased.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
 import { encodeRows } from "./encode-rows.ts";
@@ -47,6 +49,8 @@ export interface BatchInput {
   retentionDays: [projectId: number, days: number][];
   /** What is listened to; undefined when nobody listens. */
   live?: readonly LiveInterest[] | undefined;
+  /** Tracking plans in force. */
+  plans: readonly ActivePlan[];
   /** Users of this partition who were erased. */
   erased: readonly ErasedKey[];
 }
@@ -87,7 +91,8 @@ export function processBatch(input: BatchInput): BatchOutput {
   const { events, dead } = decodeBlocks(input.blocks);
   const { kept, dropped } = dropErased(events, input.erased);
   const { valid, quarantined } = validateEvents(kept);
-  const { fresh, repeated, marks } = dropDuplicates(valid, remembered);
+  const { passed, violating, violations } = checkPlans(valid, input.plans);
+  const { fresh, repeated, marks } = dropDuplicates(passed, remembered);
   const { newUsers, needed } = identifyUsers(fresh, users, input.ranges);
   if (needed.length > 0) return { kind: "numbers-needed", handles: handles(), needed };
   const { block, unencodable } = encodeRows(fresh, input.partition, new Map(input.retentionDays));
@@ -96,7 +101,8 @@ export function processBatch(input: BatchInput): BatchOutput {
     except: unencodable,
     addressPrefix: `${input.logId}:${input.partition}`,
   });
-  const outcomes = [...quarantined, ...repeated, ...unencodable];
+  const settled = recallRepeated(violating, remembered);
+  const outcomes = [...quarantined, ...settled, ...repeated, ...unencodable];
   const unstored = new Set(unencodable.map(({ event }) => event));
   const stored = unstored.size === 0 ? fresh : fresh.filter((event) => !unstored.has(event));
 
@@ -109,9 +115,9 @@ export function processBatch(input: BatchInput): BatchOutput {
     outcomesBlock: outcomes.length === 0 ? undefined : encodeOutcomes(outcomes, input.partition),
     userPropertiesBlock,
     joins,
-    effects: gatherEffects({ stored, outcomes }),
-    duplicates: repeated.length,
-    quarantined: quarantined.length + unencodable.length,
+    effects: gatherEffects({ stored, outcomes, violations }),
+    duplicates: outcomes.filter(({ outcome }) => outcome === "duplicate").length,
+    quarantined: outcomes.filter(({ outcome }) => outcome === "quarantined").length,
     erased: dropped,
     marks: { fingerprints: marks.slice(), newUsers },
     dead,

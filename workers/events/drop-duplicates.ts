@@ -9,6 +9,23 @@ export const fingerprintWords = 3;
 
 const hash = new Uint32Array(4);
 
+/** Violations among them of ids that were stored before are repeats like any other. */
+export function recallRepeated(
+  violating: readonly Outcome[],
+  remembered: readonly FingerprintSet[],
+): Outcome[] {
+  return violating.map((outcome) => {
+    const { log } = outcome.event;
+    hash128(log.project_id, log.event_id, hash);
+    const words = [hash[1] as number, hash[2] as number, hash[3] as number] as const;
+    return remembered.some((set) => set.has(...words)) ? repeatedOutcome(outcome.event) : outcome;
+  });
+}
+
+function repeatedOutcome(event: PipelineEvent): Outcome {
+  return { event, outcome: "duplicate", reason: "EVENT_ID_REPEATED", message: "" };
+}
+
 /**
  * `marks` holds three words for each fresh event, in order: remembered once the batch is stored.
  * The first of several equal ids in log order is the one that counts.
@@ -27,7 +44,7 @@ export function dropDuplicates(
     const w1 = hash[2] as number;
     const w2 = hash[3] as number;
     if (remembered.some((set) => set.has(w0, w1, w2)) || !batch.add(w0, w1, w2)) {
-      repeated.push({ event, outcome: "duplicate", reason: "EVENT_ID_REPEATED", message: "" });
+      repeated.push(repeatedOutcome(event));
       continue;
     }
     const at = fresh.length * fingerprintWords;

@@ -7,6 +7,7 @@ import type { Config } from "#ops/runtime/config.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { ActivePlan, ActivePlans } from "#schemas/plans/plan.ts";
 import { firstSequence } from "#streams/log-state.ts";
 import { PartitionReader, readRange, type BlockMessage } from "#streams/partition-reader.ts";
 import { BatchJoins } from "../identity/batch-joins.ts";
@@ -16,6 +17,7 @@ import { releaseAliasesOf } from "../identity/release-aliases.ts";
 import { ErasedKeys, ErasedMeanwhileError } from "../erasure/erased-keys.ts";
 import type { Lease } from "../actors/partition-leases.ts";
 import { noEffects } from "./batch-effects.ts";
+import type { ActivePlansReader } from "../plans/active-plans.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
 import type { BatchInput, BatchOutput, Marks, PartitionHandles } from "./batch-task.ts";
 import { buryBlocks } from "./bury-blocks.ts";
@@ -45,6 +47,15 @@ const retryMs = 500;
 /** Rounds in which ids of one batch may turn out to have numbers; the second is rare already. */
 const adoptTriesMax = 20;
 
+/** A batch's token says with which tracking plans it is checked, so that it is redone with the same. */
+function planMark({ revision }: ActivePlans): string {
+  return revision === 0 ? "" : `-p${revision}`;
+}
+
+function planRevisionOf({ token }: OpenIntent): number {
+  return Number(/-p(\d+)$/.exec(token)?.[1] ?? 0);
+}
+
 type EncodedBatch = Extract<BatchOutput, { kind: "encoded" }>;
 
 export interface ActorOptions {
@@ -61,6 +72,7 @@ export interface ActorOptions {
   live: LiveInterests;
   logId: string;
   partitions: number;
+  plans: ActivePlansReader;
   /** Days that each project's raw events are kept; fresh at each call. */
   readRetention: () => [projectId: number, days: number][];
   /** Told after each commit; in memory only, so told again of a batch that is redone, and not of one that is lost. */
@@ -256,7 +268,7 @@ export class PartitionActor {
       await this.#storeOnce(blocks, {
         from,
         to,
-        token: `${this.#options.logId}-${this.partition}-${from}-${to}`,
+        token: `${this.#options.logId}-${this.partition}-${from}-${to}${planMark(this.#options.plans.current)}`,
       });
     }
   }
@@ -264,7 +276,8 @@ export class PartitionActor {
   async #storeOnce(blocks: BlockMessage[], intent: OpenIntent, isRedo = false): Promise<void> {
     const { clickhouse, metrics } = this.#options;
     this.#underWaySinceMs = blocks[0]?.storedAtMs;
-    const output = await this.#begin(blocks, intent, isRedo);
+    const { plans } = await this.#options.plans.at(planRevisionOf(intent));
+    const output = await this.#begin(blocks, intent, plans, isRedo);
     // Before the rows: whoever sees an event sees what it joined.
     if (isRedo || output.joins.length > 0) await this.#options.persons.publishSurely(this.#lost.signal);
     const options = { clickhouse, log: this.#log, signal: this.#lost.signal };
@@ -313,10 +326,15 @@ export class PartitionActor {
    * the batch have numbers that the partition does not know, because other partitions' events named them first: their
    * rows must carry those numbers.
    */
-  async #begin(blocks: BlockMessage[], intent: OpenIntent, isRedo: boolean): Promise<EncodedBatch> {
+  async #begin(
+    blocks: BlockMessage[],
+    intent: OpenIntent,
+    plans: readonly ActivePlan[],
+    isRedo: boolean,
+  ): Promise<EncodedBatch> {
     const { postgres, partitions, metrics, persons } = this.#options;
     for (let tries = 1; ; tries += 1) {
-      const output = await this.#process(blocks);
+      const output = await this.#process(blocks, plans);
       this.#lost.signal.throwIfAborted();
       await buryBlocks(this.#options.connection, blocks, output.dead, this.partition);
       const { newUsers } = output.marks;
@@ -346,7 +364,7 @@ export class PartitionActor {
     }
   }
 
-  async #process(blocks: BlockMessage[]): Promise<EncodedBatch> {
+  async #process(blocks: BlockMessage[], plans: readonly ActivePlan[]): Promise<EncodedBatch> {
     for (;;) {
       this.#rotateRemembered();
       const input: BatchInput = {
@@ -358,6 +376,7 @@ export class PartitionActor {
         ranges: this.#ranges,
         retentionDays: this.#options.readRetention(),
         live: this.#options.live.current,
+        plans,
         erased: this.#erased.keys,
       };
       const startedAtMs = performance.now();

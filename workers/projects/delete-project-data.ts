@@ -25,6 +25,7 @@ const tables = [
   "link_clicks_day",
   "link_values_quarter",
   "link_values_day",
+  "quarantine_closed",
 ] as const;
 
 /** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */
@@ -55,6 +56,8 @@ export async function deleteProjectData(
     "selectors",
     "dimensions",
     "link_totals",
+    "plan_revisions",
+    "plan_violations",
   ]) {
     await stores.postgres.query(`DELETE FROM ${table} WHERE project_id = $1`, [projectId]);
   }

@@ -1,0 +1,155 @@
+// POST /v1/quarantine/replay: events that were kept aside come in again, changed or not, through the same checks as any
+// other, under the ids they had: whatever is repeated, or breaks off half-way, they count once.
+import type { NatsConnection } from "@nats-io/transport-node";
+import { MillraceError } from "#schemas/errors.ts";
+import { compileBody } from "#schemas/operations/read-body.ts";
+import { quarantineLimits, QuarantineReplay } from "#schemas/plans/quarantine.ts";
+import type { ResolvedKey } from "#schemas/projects/project.ts";
+import { callService } from "#streams/call-service.ts";
+import type { KeyCache } from "../access/key-cache.ts";
+import { authorize } from "../access/authorize.ts";
+import type { Delivery, Intake } from "../events/intake.ts";
+import type { Handler } from "../server.ts";
+
+const bodyLimits = { bytesMax: 4 * 1024 * 1024, deadlineMs: 30_000, keep: true } as const;
+const askMsMax = 30_000;
+const readReplay = compileBody(QuarantineReplay);
+
+type Json = Record<string, unknown>;
+
+interface Page {
+  readonly payloads: readonly Json[];
+  readonly left: boolean;
+  readonly asOf: string;
+}
+
+interface Refused {
+  readonly event_id: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ReplayOptions {
+  readonly connection: NatsConnection;
+  readonly keys: KeyCache;
+  readonly intake: Intake;
+}
+
+export function createReplayQuarantine(options: ReplayOptions): Handler {
+  const { keys } = options;
+  return async (exchange, head) => {
+    const authorized = authorize(keys, head, "admin");
+    const body = new Promise<Buffer>((resolve) => exchange.readBody(bodyLimits, resolve));
+    const key = await authorized;
+    const payload = await body;
+    if (payload.length === 0) throw new MillraceError("EMPTY_BODY");
+    const { patch, ...meant } = readReplay(payload);
+    let replayed = 0;
+    const rejected: Refused[] = [];
+    let left = true;
+    while (left && replayed + rejected.length < quarantineLimits.replayMax && !exchange.done) {
+      const page = await ask<Page>(options, "svc.query.quarantined_payloads", meant, key, exchange.requestId);
+      const done = await replayPage(options, key, page, patch);
+      replayed += done.replayed.length;
+      rejected.push(...done.rejected);
+      // Only now: what was not confirmed is still there for the next try.
+      const closing = { ids: done.replayed, outcome: "replayed", asOf: page.asOf };
+      await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
+      left = page.left;
+      // What cannot be replayed stays, and would be met again.
+      if (done.rejected.length > 0) break;
+    }
+    exchange.answer(200, JSON.stringify({ replayed, rejected, left }));
+  };
+}
+
+async function ask<T>(
+  { connection }: ReplayOptions,
+  subject: `svc.${string}`,
+  payload: object,
+  key: ResolvedKey,
+  requestId: string,
+): Promise<T> {
+  const answer = await callService(connection, subject, payload, {
+    requestId,
+    projectId: key.projectId,
+    timeoutMs: askMsMax,
+  });
+  return answer as T;
+}
+
+/** Resolves once the log holds what may come in. */
+async function replayPage(
+  { intake }: ReplayOptions,
+  key: ResolvedKey,
+  page: Page,
+  patch: object | undefined,
+): Promise<{ replayed: string[]; rejected: Refused[] }> {
+  const ids = page.payloads.map((payload) => String(payload["event_id"]));
+  if (ids.length === 0) return { replayed: [], rejected: [] };
+  const events = page.payloads.map((payload) => merge(toSent(payload), patch));
+  const bytes = Buffer.byteLength(JSON.stringify(events));
+  const refusal = intake.refusal(bytes) ?? (await intake.admit(key, events.length, bytes));
+  if (refusal !== undefined) throw refusal;
+  const delivery = await new Promise<Delivery>((resolve) => {
+    intake.publish(
+      key,
+      { events, sentAtMs: Number.NaN },
+      bytes,
+      { userAgent: "", place: undefined },
+      resolve,
+    );
+  });
+  if (delivery.failure !== undefined) throw delivery.failure;
+  const refused = new Map(delivery.rejected.map((each) => [each.index, each]));
+  return {
+    replayed: ids.filter((_id, index) => !refused.has(index)),
+    rejected: [...refused].map(([index, { code, message }]) => ({
+      event_id: ids[index] as string,
+      code,
+      message,
+    })),
+  };
+}
+
+/** An event of the log as its sender would send it. */
+function toSent(payload: Json): Json {
+  const context = parseMember(payload["context"]);
+  const userAgent = payload["user_agent"];
+  const sent: Json = {
+    event: payload["event"],
+    event_id: payload["event_id"],
+    timestamp: payload["timestamp"],
+    properties: parseMember(payload["properties"]),
+    context:
+      typeof userAgent === "string" && userAgent !== ""
+        ? { user_agent: userAgent, ...(context as object) }
+        : context,
+  };
+  for (const name of ["user_id", "anonymous_id", "session_id"]) {
+    if (payload[name] !== "") sent[name] = payload[name];
+  }
+  return sent;
+}
+
+/** What is no JSON is refused again, with its code. */
+function parseMember(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text)) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+/** As RFC 7396 says: members of objects are merged, null removes, anything else replaces. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (patch === undefined) return target;
+  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
+  const isObject = typeof target === "object" && target !== null && !Array.isArray(target);
+  const merged = new Map<string, unknown>(isObject ? Object.entries(target) : []);
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(name);
+    else merged.set(name, merge(merged.get(name), value));
+  }
+  return Object.fromEntries(merged);
+}

@@ -1,0 +1,63 @@
+// Takes events out of the quarantine: writes down that they were replayed or deleted, and when. Doing it again changes
+// nothing.
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
+import { MillraceError } from "#schemas/errors.ts";
+import { callService } from "#streams/call-service.ts";
+import type { Call } from "#streams/services.ts";
+
+/** Pages that one request deletes; it says whether there are more. */
+const pagesMax = 100;
+const pageMsMax = 10_000;
+
+export interface Closing {
+  readonly ids: readonly string[];
+  readonly outcome: "replayed" | "deleted";
+  /** By the store's clock: what is kept aside later is in the quarantine again. */
+  readonly asOf: string;
+}
+
+interface Page {
+  readonly payloads: readonly { readonly event_id: string }[];
+  readonly left: boolean;
+  readonly asOf: string;
+}
+
+export async function closeQuarantined(
+  clickhouse: ClickHouse,
+  projectId: number,
+  { ids, outcome, asOf }: Closing,
+): Promise<void> {
+  if (ids.length === 0) return;
+  try {
+    await clickhouse.insert({
+      table: "quarantine_closed",
+      values: ids.map((id) => ({ project_id: projectId, event_id: id, outcome, closed_at: asOf })),
+      format: "JSONEachRow",
+      clickhouse_settings: { async_insert: 0, insert_deduplicate: 0 },
+    });
+  } catch (error) {
+    throw new MillraceError("STORE_UNAVAILABLE", { retryAfterSeconds: 1, cause: error });
+  }
+}
+
+/** Page by page, so that a stop in between leaves whole pages. */
+export async function deleteQuarantined(
+  stores: { readonly connection: NatsConnection; readonly clickhouse: ClickHouse },
+  filter: object,
+  call: Call,
+): Promise<{ deleted: number; left: boolean }> {
+  let deleted = 0;
+  for (let pages = 0; pages < pagesMax; pages += 1) {
+    const page = (await callService(stores.connection, "svc.query.quarantined_payloads", filter, {
+      requestId: call.requestId,
+      projectId: call.projectId,
+      timeoutMs: pageMsMax,
+    })) as Page;
+    const ids = page.payloads.map(({ event_id: id }) => id);
+    await closeQuarantined(stores.clickhouse, call.projectId, { ids, outcome: "deleted", asOf: page.asOf });
+    deleted += ids.length;
+    if (!page.left) return { deleted, left: false };
+  }
+  return { deleted, left: true };
+}
