@@ -24,7 +24,7 @@ export interface Client {
   group(groupId: string, traits?: Properties, options?: EventOptions): string;
   /** A single user has left: the next one is somebody else. */
   reset(): void;
-  /** Sends what waits; answers how many events still do when it is over, at the latest after `msMax` (10,000). */
+  /** Sends what waits now; answers how many events wait when it is over, at the latest after `msMax` (10,000). */
   flush(options?: { msMax?: number }): Promise<{ pending: number }>;
   /** As `flush` (5,000); then nothing is taken and sent any more. What is left is kept, or counted as dropped. */
   close(options?: { msMax?: number }): Promise<{ pending: number }>;
@@ -193,7 +193,6 @@ class QueueingClient implements Client {
     whom: { userId?: string; anonymousId?: string },
     options: EventOptions,
   ): string {
-    if (this.#closing !== undefined) throw new Error("the client is closed");
     const eventId = options.eventId ?? createId();
     const { timestamp = Date.now(), sessionId } = options;
     const context = { ...pageContext(), ...this.#options.context, ...options.context };
@@ -210,6 +209,11 @@ class QueueingClient implements Client {
     if (text.length > eventLengthMax) {
       this.#rejected += 1;
       this.#lose(text, "EVENT_TOO_LARGE", `The event is larger than ${eventLengthMax} bytes.`);
+      return eventId;
+    }
+    if (this.#closing !== undefined) {
+      this.#dropped += 1;
+      this.#lose(text, "CLIENT_CLOSED", "The client was closed before.");
       return eventId;
     }
     this.#drop(this.#queue.add(text));
@@ -242,13 +246,13 @@ class QueueingClient implements Client {
     }
     this.#forget.push(
       onProcessEnd(async () => {
-        if (this.#queue.size > 0) await this.close({ msMax: exitMsMax });
+        await this.flush({ msMax: exitMsMax });
       }),
     );
   }
 }
 
-function storageOf({ storage }: ClientOptions): EventStorage {
+function storageOf({ storage, url, key }: ClientOptions): EventStorage {
   if (storage === "none" || (storage === undefined && !isBrowser)) return noStorage;
   if (typeof storage === "object") return storage;
   // Reading it throws where pages may keep nothing.
@@ -258,7 +262,9 @@ function storageOf({ storage }: ClientOptions): EventStorage {
   } catch {
     local = undefined;
   }
-  return local === undefined ? noStorage : new LocalStorage({ storage: local, page: createId() });
+  return local === undefined
+    ? noStorage
+    : new LocalStorage({ storage: local, scope: `${url} ${key}`, page: createId() });
 }
 
 interface Page {

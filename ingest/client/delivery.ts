@@ -25,7 +25,7 @@ export interface DeliveryOptions extends Omit<SendOptions, "signal" | "keepalive
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #stopped = new AbortController();
-  /** Whoever waits for the queue to be empty, or for the delivery to stop. */
+  /** Whoever waits for the next request to be over. */
   #waiting: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueMs = 0;
@@ -48,16 +48,21 @@ export class Delivery {
     this.#schedule(isFull ? 0 : flushEveryMs);
   }
 
-  /** Sends without waiting for more; resolves when the queue is empty, when it is stopped, or after `msMax`. */
+  /** Sends what waits now; resolves when all of that is done with, when it is stopped, or after `msMax`. */
   async flush(msMax: number): Promise<void> {
-    this.#schedule(0);
     const { queue } = this.#options;
-    if (queue.size === 0 || this.#stopped.signal.aborted) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      timer = setTimeout(resolve, msMax);
-    });
+    const until = queue.added;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.#wake();
+    }, msMax);
+    while (queue.removed < until && !isLate && !this.#stopped.signal.aborted) {
+      this.#schedule(0);
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
     clearTimeout(timer);
   }
 
@@ -106,8 +111,8 @@ export class Delivery {
       return;
     }
     this.#settle(events, outcome);
-    if (queue.size === 0) this.#wake();
-    else this.notice();
+    this.notice();
+    this.#wake();
   }
 
   #settle(events: readonly QueuedEvent[], outcome: SendOutcome): void {

@@ -16,6 +16,7 @@ export class EventQueue {
   readonly #storage: EventStorage;
   #events: QueuedEvent[] = [];
   #bytes = 0;
+  #added = 0;
   /** From the front: part of the request under way. */
   #underWay = 0;
 
@@ -27,6 +28,15 @@ export class EventQueue {
 
   get size(): number {
     return this.#events.length;
+  }
+
+  /** How many events have come, and how many of these are done with or dropped: both only grow. */
+  get added(): number {
+    return this.#added;
+  }
+
+  get removed(): number {
+    return this.#added - this.#events.length;
   }
 
   get bytes(): number {
@@ -77,6 +87,7 @@ export class EventQueue {
     const bytes = byteLengthOf(text);
     this.#events.push({ text, bytes });
     this.#bytes += bytes;
+    this.#added += 1;
   }
 
   #makeRoom(): QueuedEvent[] {

@@ -45,8 +45,11 @@ const signals = ["SIGTERM", "SIGINT"] as const;
 export function onProcessEnd(finish: () => Promise<void>): () => void {
   const { process } = surroundings;
   if (process?.versions?.node === undefined) return () => undefined;
-  // Called again whenever there was something to do meanwhile, until there is nothing.
-  const onBeforeExit = (): void => void finish();
+  // Called again whenever there was something to do meanwhile: once the time is over, the process ends as it is.
+  const onBeforeExit = (): void => {
+    process.removeListener("beforeExit", onBeforeExit);
+    void finish();
+  };
   const handlers = signals.map((signal) => {
     const handler = (): void => {
       void finish().finally(() => {

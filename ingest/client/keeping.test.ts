@@ -41,7 +41,7 @@ afterEach(() => {
 
 test("a page takes over what pages left that are gone, and leaves alone what others still have", () => {
   const storage = new FakeWebStorage();
-  const gone = new LocalStorage({ storage, page: "gone" });
+  const gone = new LocalStorage({ storage, scope: "s", page: "gone" });
   gone.load();
   gone.add('"1"');
   gone.add('"2"');
@@ -49,11 +49,11 @@ test("a page takes over what pages left that are gone, and leaves alone what oth
   gone.keep(() => ['"2"']);
   gone.add('"3"');
   gone.close();
-  const open = new LocalStorage({ storage, page: "open" });
+  const open = new LocalStorage({ storage, scope: "s", page: "open" });
   expect(open.load()).toEqual(['"2"', '"3"']);
   open.add('"4"');
   open.write();
-  const next = new LocalStorage({ storage, page: "next" });
+  const next = new LocalStorage({ storage, scope: "s", page: "next" });
   expect(next.load()).toEqual([]);
   vi.advanceTimersByTime(100_000);
   expect(next.load(), "it says that it is there").toEqual([]);
@@ -66,19 +66,25 @@ test("a page takes over what pages left that are gone, and leaves alone what oth
 
 test("a page that was killed is taken over once it has not been heard of", () => {
   const storage = new FakeWebStorage();
-  storage.items.set("millrace:events:killed", '["\\"1\\"",7]');
-  storage.items.set("millrace:alive:killed", String(Date.now() - 1_000));
-  storage.items.set("millrace:events:broken", "no json");
-  const next = new LocalStorage({ storage, page: "next" });
+  const killed = new LocalStorage({ storage, scope: "s", page: "killed" });
+  killed.add('"1"');
+  killed.write();
+  const [name] = [...storage.items.keys()].filter((each) => each.includes(":events:"));
+  storage.items.set(`${name}-broken`, "no json");
+  // Its timers have ended with it.
+  vi.clearAllTimers();
+  const other = new LocalStorage({ storage, scope: "another key", page: "other" });
+  const next = new LocalStorage({ storage, scope: "s", page: "next" });
   expect(next.load()).toEqual([]);
   vi.setSystemTime(Date.now() + 100_000);
+  expect(other.load()).toEqual([]);
   expect(next.load()).toEqual(['"1"']);
 });
 
 test("storage that is full stops nothing", () => {
   const storage = new FakeWebStorage();
   storage.isFull = true;
-  const local = new LocalStorage({ storage, page: "p" });
+  const local = new LocalStorage({ storage, scope: "s", page: "p" });
   local.add('"1"');
   local.writeWord("user", "u");
   expect(() => local.close()).not.toThrow();

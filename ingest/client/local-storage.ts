@@ -18,10 +18,9 @@ const beatEveryMs = 2_000;
 /** A page that has not been heard of for so long is gone; timers of hidden pages run once a minute. */
 const goneAfterMs = 70_000;
 
-const prefix = "millrace:";
-
 export class LocalStorage implements EventStorage {
   readonly #storage: WebStorage;
+  readonly #prefix: string;
   readonly #listName: string;
   readonly #beatName: string;
   readonly #now: () => number;
@@ -30,11 +29,13 @@ export class LocalStorage implements EventStorage {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #beat: ReturnType<typeof setInterval>;
 
-  constructor(options: { storage: WebStorage; page: string; now?: () => number }) {
+  /** Clients with another `scope` (another platform, another key) see nothing of each other. */
+  constructor(options: { storage: WebStorage; scope: string; page: string; now?: () => number }) {
     this.#storage = options.storage;
     this.#now = options.now ?? Date.now;
-    this.#listName = `${prefix}events:${options.page}`;
-    this.#beatName = `${prefix}alive:${options.page}`;
+    this.#prefix = `millrace:${shortHash(options.scope)}:`;
+    this.#listName = `${this.#prefix}events:${options.page}`;
+    this.#beatName = `${this.#prefix}alive:${options.page}`;
     this.#beat = setInterval(() => this.#sayAlive(), beatEveryMs);
     (this.#beat as { unref?: () => void }).unref?.();
   }
@@ -44,8 +45,8 @@ export class LocalStorage implements EventStorage {
     this.#attempt(() => {
       const names = Array.from({ length: this.#storage.length }, (_, index) => this.#storage.key(index));
       for (const name of names) {
-        if (name === null || !name.startsWith(`${prefix}events:`) || name === this.#listName) continue;
-        const beatName = name.replace("events:", "alive:");
+        if (name === null || !name.startsWith(`${this.#prefix}events:`) || name === this.#listName) continue;
+        const beatName = name.replace(":events:", ":alive:");
         if (Number(this.#storage.getItem(beatName)) > this.#now() - goneAfterMs) continue;
         found.push(...readList(this.#storage.getItem(name)));
         this.#storage.removeItem(name);
@@ -86,13 +87,13 @@ export class LocalStorage implements EventStorage {
   }
 
   readWord(name: string): string | undefined {
-    return this.#attempt(() => this.#storage.getItem(prefix + name)) ?? undefined;
+    return this.#attempt(() => this.#storage.getItem(this.#prefix + name)) ?? undefined;
   }
 
   writeWord(name: string, value: string | undefined): void {
     this.#attempt(() => {
-      if (value === undefined) this.#storage.removeItem(prefix + name);
-      else this.#storage.setItem(prefix + name, value);
+      if (value === undefined) this.#storage.removeItem(this.#prefix + name);
+      else this.#storage.setItem(this.#prefix + name, value);
     });
   }
 
@@ -116,6 +117,15 @@ export class LocalStorage implements EventStorage {
       return undefined;
     }
   }
+}
+
+/** Short, and not the key itself (FNV-1a). */
+function shortHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const character of text) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) as number), 0x01000193) >>> 0;
+  }
+  return hash.toString(36);
 }
 
 function readList(text: string | null): string[] {

@@ -37,7 +37,14 @@ beforeAll(async () => {
   edge = await start({ ...config, port: 0 }, createLogger({ level: "error", name: "ingest" }));
   url = `http://127.0.0.1:${edge.port}`;
   const deadline = Date.now() + 30_000;
-  while ((await fetch(`${url}/readyz`)).status !== 200 && Date.now() < deadline) await sleep(100);
+  // Keys are known once the workers answer.
+  for (;;) {
+    const headers = { authorization: `Bearer ${keys.write}` };
+    const body = JSON.stringify({ event: "first", user_id: "u0" });
+    const { status } = await fetch(`${url}/v1/events`, { method: "POST", headers, body });
+    if (status === 202 || Date.now() > deadline) break;
+    await sleep(200);
+  }
 }, 120_000);
 
 afterAll(async () => {

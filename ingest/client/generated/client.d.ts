@@ -12,7 +12,7 @@ export interface Client {
     group(groupId: string, traits?: Properties, options?: EventOptions): string;
     /** A single user has left: the next one is somebody else. */
     reset(): void;
-    /** Sends what waits; answers how many events still do when it is over, at the latest after `msMax` (10,000). */
+    /** Sends what waits now; answers how many events wait when it is over, at the latest after `msMax` (10,000). */
     flush(options?: {
         msMax?: number;
     }): Promise<{

@@ -146,8 +146,6 @@ class QueueingClient {
         };
     }
     #add(event, properties, whom, options) {
-        if (this.#closing !== undefined)
-            throw new Error("the client is closed");
         const eventId = options.eventId ?? createId();
         const { timestamp = Date.now(), sessionId } = options;
         const context = { ...pageContext(), ...this.#options.context, ...options.context };
@@ -164,6 +162,11 @@ class QueueingClient {
         if (text.length > eventLengthMax) {
             this.#rejected += 1;
             this.#lose(text, "EVENT_TOO_LARGE", `The event is larger than ${eventLengthMax} bytes.`);
+            return eventId;
+        }
+        if (this.#closing !== undefined) {
+            this.#dropped += 1;
+            this.#lose(text, "CLIENT_CLOSED", "The client was closed before.");
             return eventId;
         }
         this.#drop(this.#queue.add(text));
@@ -192,12 +195,11 @@ class QueueingClient {
             return;
         }
         this.#forget.push(onProcessEnd(async () => {
-            if (this.#queue.size > 0)
-                await this.close({ msMax: exitMsMax });
+            await this.flush({ msMax: exitMsMax });
         }));
     }
 }
-function storageOf({ storage }) {
+function storageOf({ storage, url, key }) {
     if (storage === "none" || (storage === undefined && !isBrowser))
         return noStorage;
     if (typeof storage === "object")
@@ -210,7 +212,9 @@ function storageOf({ storage }) {
     catch {
         local = undefined;
     }
-    return local === undefined ? noStorage : new LocalStorage({ storage: local, page: createId() });
+    return local === undefined
+        ? noStorage
+        : new LocalStorage({ storage: local, scope: `${url} ${key}`, page: createId() });
 }
 /** The page that the event happened on. */
 function pageContext() {

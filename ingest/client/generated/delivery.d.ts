@@ -16,7 +16,7 @@ export declare class Delivery {
     constructor(options: DeliveryOptions);
     /** An event was added. */
     notice(): void;
-    /** Sends without waiting for more; resolves when the queue is empty, when it is stopped, or after `msMax`. */
+    /** Sends what waits now; resolves when all of that is done with, when it is stopped, or after `msMax`. */
     flush(msMax: number): Promise<void>;
     /** Sends nothing more. */
     stop(): void;

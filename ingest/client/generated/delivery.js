@@ -10,7 +10,7 @@ const leavingBytesMax = 60_000;
 export class Delivery {
     #options;
     #stopped = new AbortController();
-    /** Whoever waits for the queue to be empty, or for the delivery to stop. */
+    /** Whoever waits for the next request to be over. */
     #waiting = [];
     #timer;
     #dueMs = 0;
@@ -30,17 +30,21 @@ export class Delivery {
         const isFull = queue.size >= batchEvents || queue.bytes >= batchBytes;
         this.#schedule(isFull ? 0 : flushEveryMs);
     }
-    /** Sends without waiting for more; resolves when the queue is empty, when it is stopped, or after `msMax`. */
+    /** Sends what waits now; resolves when all of that is done with, when it is stopped, or after `msMax`. */
     async flush(msMax) {
-        this.#schedule(0);
         const { queue } = this.#options;
-        if (queue.size === 0 || this.#stopped.signal.aborted)
-            return;
-        let timer;
-        await new Promise((resolve) => {
-            this.#waiting.push(resolve);
-            timer = setTimeout(resolve, msMax);
-        });
+        const until = queue.added;
+        let isLate = false;
+        const timer = setTimeout(() => {
+            isLate = true;
+            this.#wake();
+        }, msMax);
+        while (queue.removed < until && !isLate && !this.#stopped.signal.aborted) {
+            this.#schedule(0);
+            await new Promise((resolve) => {
+                this.#waiting.push(resolve);
+            });
+        }
         clearTimeout(timer);
     }
     /** Sends nothing more. */
@@ -88,10 +92,8 @@ export class Delivery {
             return;
         }
         this.#settle(events, outcome);
-        if (queue.size === 0)
-            this.#wake();
-        else
-            this.notice();
+        this.notice();
+        this.#wake();
     }
     #settle(events, outcome) {
         const { queue, onAccepted, onRejected } = this.#options;

@@ -12,6 +12,9 @@ export declare class EventQueue {
         storage: EventStorage;
     });
     get size(): number;
+    /** How many events have come, and how many of these are done with or dropped: both only grow. */
+    get added(): number;
+    get removed(): number;
     get bytes(): number;
     /** What earlier runs have left; answers events that there is no room for. */
     load(): QueuedEvent[];

@@ -7,6 +7,7 @@ export class EventQueue {
     #storage;
     #events = [];
     #bytes = 0;
+    #added = 0;
     /** From the front: part of the request under way. */
     #underWay = 0;
     constructor(options) {
@@ -16,6 +17,13 @@ export class EventQueue {
     }
     get size() {
         return this.#events.length;
+    }
+    /** How many events have come, and how many of these are done with or dropped: both only grow. */
+    get added() {
+        return this.#added;
+    }
+    get removed() {
+        return this.#added - this.#events.length;
     }
     get bytes() {
         return this.#bytes;
@@ -62,6 +70,7 @@ export class EventQueue {
         const bytes = byteLengthOf(text);
         this.#events.push({ text, bytes });
         this.#bytes += bytes;
+        this.#added += 1;
     }
     #makeRoom() {
         if (this.#events.length <= this.#eventsMax && this.#bytes <= this.#bytesMax)

@@ -26,8 +26,11 @@ export function onProcessEnd(finish) {
     const { process } = surroundings;
     if (process?.versions?.node === undefined)
         return () => undefined;
-    // Called again whenever there was something to do meanwhile, until there is nothing.
-    const onBeforeExit = () => void finish();
+    // Called again whenever there was something to do meanwhile: once the time is over, the process ends as it is.
+    const onBeforeExit = () => {
+        process.removeListener("beforeExit", onBeforeExit);
+        void finish();
+    };
     const handlers = signals.map((signal) => {
         const handler = () => {
             void finish().finally(() => {

@@ -10,8 +10,10 @@ export interface WebStorage {
 }
 export declare class LocalStorage implements EventStorage {
     #private;
+    /** Clients with another `scope` (another platform, another key) see nothing of each other. */
     constructor(options: {
         storage: WebStorage;
+        scope: string;
         page: string;
         now?: () => number;
     });

@@ -4,9 +4,9 @@ const writeEveryMs = 250;
 const beatEveryMs = 2_000;
 /** A page that has not been heard of for so long is gone; timers of hidden pages run once a minute. */
 const goneAfterMs = 70_000;
-const prefix = "millrace:";
 export class LocalStorage {
     #storage;
+    #prefix;
     #listName;
     #beatName;
     #now;
@@ -14,11 +14,13 @@ export class LocalStorage {
     #added = [];
     #timer;
     #beat;
+    /** Clients with another `scope` (another platform, another key) see nothing of each other. */
     constructor(options) {
         this.#storage = options.storage;
         this.#now = options.now ?? Date.now;
-        this.#listName = `${prefix}events:${options.page}`;
-        this.#beatName = `${prefix}alive:${options.page}`;
+        this.#prefix = `millrace:${shortHash(options.scope)}:`;
+        this.#listName = `${this.#prefix}events:${options.page}`;
+        this.#beatName = `${this.#prefix}alive:${options.page}`;
         this.#beat = setInterval(() => this.#sayAlive(), beatEveryMs);
         this.#beat.unref?.();
     }
@@ -27,9 +29,9 @@ export class LocalStorage {
         this.#attempt(() => {
             const names = Array.from({ length: this.#storage.length }, (_, index) => this.#storage.key(index));
             for (const name of names) {
-                if (name === null || !name.startsWith(`${prefix}events:`) || name === this.#listName)
+                if (name === null || !name.startsWith(`${this.#prefix}events:`) || name === this.#listName)
                     continue;
-                const beatName = name.replace("events:", "alive:");
+                const beatName = name.replace(":events:", ":alive:");
                 if (Number(this.#storage.getItem(beatName)) > this.#now() - goneAfterMs)
                     continue;
                 found.push(...readList(this.#storage.getItem(name)));
@@ -68,14 +70,14 @@ export class LocalStorage {
         });
     }
     readWord(name) {
-        return this.#attempt(() => this.#storage.getItem(prefix + name)) ?? undefined;
+        return this.#attempt(() => this.#storage.getItem(this.#prefix + name)) ?? undefined;
     }
     writeWord(name, value) {
         this.#attempt(() => {
             if (value === undefined)
-                this.#storage.removeItem(prefix + name);
+                this.#storage.removeItem(this.#prefix + name);
             else
-                this.#storage.setItem(prefix + name, value);
+                this.#storage.setItem(this.#prefix + name, value);
         });
     }
     close() {
@@ -98,6 +100,14 @@ export class LocalStorage {
             return undefined;
         }
     }
+}
+/** Short, and not the key itself (FNV-1a). */
+function shortHash(text) {
+    let hash = 0x811c9dc5;
+    for (const character of text) {
+        hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193) >>> 0;
+    }
+    return hash.toString(36);
 }
 function readList(text) {
     try {
