@@ -3,6 +3,7 @@
 // kept, columns in memory, days that are kept by selector and by funnel, cohorts, names and profiles among them.
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Cohort } from "#schemas/cohorts/cohort.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
@@ -116,6 +117,10 @@ async function countStored(): Promise<number[]> {
 async function stored(): Promise<void> {
   const counts = [whole, without].map((projectId) => sent.get(projectId)?.length);
   await expect.poll(countStored, { timeout: 40_000, interval: 100 }).toEqual(counts);
+  // Rows are seen before what is derived of them: until the batch has ended.
+  const open = async (): Promise<number | null> =>
+    (await bed.postgres.query("SELECT FROM log_partitions WHERE intent_token IS NOT NULL")).rowCount;
+  await expect.poll(open, { timeout: 20_000, interval: 50 }).toBe(0);
 }
 
 interface Question {
@@ -206,7 +211,8 @@ function comparable(subject: string, answer: unknown): unknown {
   }
   return JSON.parse(
     JSON.stringify(answer, (key, value: unknown) => {
-      if (key === "meta" || key === "next") return undefined;
+      // Examples: any of the newest rows, and sessions named by user numbers.
+      if (key === "meta" || key === "next" || key === "examples") return undefined;
       return typeof value === "number" ? Number(value.toPrecision(10)) : value;
     }),
   ) as unknown;
@@ -233,7 +239,10 @@ async function saveThings(projectId: number): Promise<void> {
   for (const [name, definition] of Object.entries(definitions)) {
     await call(projectId, "svc.cohorts.create", { name, definition });
   }
-  await call(projectId, "svc.cohorts.create", { name: "listed", ids: people });
+  await call(projectId, "svc.cohorts.create", {
+    name: "listed",
+    ids: [...people, "leaver-0-0", "leaver-1-1"],
+  });
   const steps = [{ event: "visit" }, { event: "order" }];
   await call(projectId, "svc.insights.create", {
     name: "f",
@@ -248,11 +257,11 @@ it(
   { timeout: 120_000 + rounds * 60_000 },
   async () => {
     let workers = bed.startWorkers("victim");
-    const erasedAll: string[] = [];
     let erasures = 0;
     for (let round = 0; round < rounds; round += 1) {
-      const going = people.filter((person) => !erasedAll.includes(person)).slice(0, 2);
-      const present = people.filter((person) => !erasedAll.includes(person) && !going.includes(person));
+      // They never come to the other project.
+      const going = [0, 1].map((index) => `leaver-${round}-${index}`);
+      const present = people;
       await send(500, present, going);
       await stored();
       if (round === 0) for (const projectId of [whole, without]) await saveThings(projectId);
@@ -294,13 +303,16 @@ it(
           (event) => !going.some((person) => event.anonymous_id.startsWith(`${person}-device`)),
         ),
       );
-      erasedAll.push(...going);
       await stored();
       // Members and sizes of cohorts follow within their minute.
       const sizes = async (project: number): Promise<unknown> =>
         comparable("svc.cohorts.list", await call(project, "svc.cohorts.list", {}));
-      const expected = await sizes(without);
-      await expect.poll(() => sizes(whole), { timeout: 70_000, interval: 500 }).toEqual(expected);
+      await expect
+        .poll(async () => isDeepStrictEqual(await sizes(whole), await sizes(without)), {
+          timeout: 70_000,
+          interval: 500,
+        })
+        .toBe(true);
       await compare(questions, `round ${round}, after the erasure`);
       // As many events as were taken away, on the same days: equal counts must not be taken for equal rows.
       await send(200, present, []);

@@ -22,5 +22,8 @@ export const setsOfUsers = [
   "link_clicks_day",
 ] as const;
 
+/** Where rows of the tables above lie for a moment, on their way to or from archives. */
+export const rowsInPassing = ["events_staging", "steps_staging", "steps_sample_staging"] as const;
+
 /** Made of the tables above, and made again after the days of a user were removed from them. */
 export const madeOfDays = ["partial_hour", "partial_day", "partial_state", "funnel_days"] as const;

@@ -61,7 +61,7 @@ export const usersOperations: readonly Operation[] = [
     parameters: [id],
     body: { [json]: mergeContract },
     success: { status: 200, description: "The person's ids.", content: json, schema: personIdsContract },
-    errors: ["MALFORMED_JSON", "INVALID_BODY", "INVALID_PARAMETER"],
+    errors: ["MALFORMED_JSON", "INVALID_BODY", "INVALID_PARAMETER", "CONFLICT"],
   },
   {
     method: "POST",

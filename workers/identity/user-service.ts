@@ -66,9 +66,10 @@ async function mergeIds(
   }
   refuseIds(ids, (each) => (isUserId(each) ? undefined : "does not name a person"));
   const all = [...new Set([id, ...ids])];
+  const keys = all.flatMap(keysOfId);
   const numbers = await reserveNumbers(options.postgres, {
     projectId,
-    keys: all.flatMap(keysOfId),
+    keys,
     partitions: options.partitions,
   });
   const main = await findMainKey(options.postgres, projectId, id);
@@ -90,7 +91,14 @@ async function mergeIds(
       intoNumber: main.number,
       joinedNumber: numbers.get(key) as number,
     }));
-  await inTransaction(options.postgres, projectId, (client) => applyJoins(client, projectId, joins));
+  await inTransaction(options.postgres, projectId, async (client) => {
+    // Whoever is erased loses its numbers under the same lock: joined by them, it would come back as nobody.
+    const now = await findNumbers(client, projectId, keys);
+    if (keys.some((key) => now.get(key) !== numbers.get(key))) {
+      throw new MillraceError("CONFLICT", { message: "One of the ids was erased just now; merge again." });
+    }
+    await applyJoins(client, projectId, joins);
+  });
   return answerPerson(options, projectId, main.number);
 }
 
