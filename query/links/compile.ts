@@ -46,15 +46,16 @@ export function compileExtent(linkId: string): Statement {
  */
 export function compileValues(linkId: string, range: StatsRange, valuesMax: number): Statement {
   const parameters = new Parameters();
+  const series = parameters.bind("String", dimensionOfSeries);
   const rows = slicesOf(range, "link_values_day", "link_values_quarter").map((slice) => {
-    const bucket = bucketOfColumn(timeColumns[slice.table], range.buckets, parameters);
+    // Of the others only what they sum up to is asked for: a group for each value, not for each value and bucket.
+    const bucket = `if(dimension = ${series}, ${bucketOfColumn(timeColumns[slice.table], range.buckets, parameters)}, 0)`;
     return [
       `SELECT toString(dimension) AS kind, value AS text, ${bucket} AS at, sum(clicks) AS slice_clicks`,
       fromTable(slice.table, conditionsOf(linkId, slice, parameters)),
       "GROUP BY kind, text, at",
     ].join("\n");
   });
-  const series = parameters.bind("String", dimensionOfSeries);
   const sql = [
     "SELECT kind, if(grouping(text) = 0, text, NULL), if(grouping(at) = 0, at, NULL), sum(slice_clicks) AS total",
     `FROM (\n${rows.join("\nUNION ALL\n")}\n)`,

@@ -44,7 +44,7 @@ export function gatherClicks(stored: readonly PipelineEvent[]): ClickTotals[] {
   return [...totals.values()];
 }
 
-/** Adds to the partition's totals of the links that there are. */
+/** Adds to the partition's totals. */
 export async function writeClicks(
   client: ClientBase,
   partition: number,
