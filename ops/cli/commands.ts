@@ -25,7 +25,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./migrate.ts")).command,
   },
   keys: {
-    summary: "show the keys of the project default",
+    summary: "show the keys of the project default; list, make, rotate and revoke keys",
     load: async () => (await import("./keys.ts")).command,
   },
   replay: {

@@ -16,6 +16,10 @@ export async function readDefaultKeys(dataDir: string): Promise<DefaultKeys | un
   return (await readJsonFile(keysPath(dataDir))) as DefaultKeys | undefined;
 }
 
+export async function writeDefaultKeys(dataDir: string, keys: DefaultKeys): Promise<void> {
+  await writeJsonFile(keysPath(dataDir), keys);
+}
+
 /** `isNew`: made or changed by this start, so they have to be shown once. */
 export async function ensureDefaultKeys(config: Config): Promise<{ keys: DefaultKeys; isNew: boolean }> {
   const known: Partial<DefaultKeys> = (await readDefaultKeys(config.dataDir)) ?? {};
@@ -25,6 +29,6 @@ export async function ensureDefaultKeys(config: Config): Promise<{ keys: Default
     admin: config.adminKey ?? known.admin ?? createKey("admin"),
   };
   const isNew = keys.write !== known.write || keys.read !== known.read || keys.admin !== known.admin;
-  if (isNew) await writeJsonFile(keysPath(config.dataDir), keys);
+  if (isNew) await writeDefaultKeys(config.dataDir, keys);
   return { keys, isNew };
 }
