@@ -110,7 +110,8 @@ const removeOutcomes: Step = async (context, claim, signal) => {
   const events = (await result.json<[string]>()).map(([id]) => id);
   if (events.length === 0) return nothing;
   const change = "DELETE WHERE project_id = {project:UInt32} AND event_id IN {events:Array(String)}";
-  await mutate(context, [{ table: "event_outcomes", change }], { ...parameters, events }, signal);
+  const changes = ["event_outcomes", "quarantine_closed"].map((table) => ({ table, change }));
+  await mutate(context, changes, { ...parameters, events }, signal);
   return nothing;
 };
 
