@@ -106,10 +106,20 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         ...options,
       },
       async (store, ending) => {
-        const run = new QueryRun({ store, projectId, signal: ending, people, epoch: state.epoch });
+        const run = new QueryRun({
+          store,
+          projectId,
+          signal: ending,
+          people,
+          epoch: state.epoch,
+          expiry: state.expiry,
+        });
         const rows = expected.rows ? expected.events : 0;
         const budget = { rowsExactMax: state.limits.rows_exact_max, rows };
         const answer = await answerSampled(kind, request, body, run, { ...context, store }, budget);
+        // Months are said to be gone before the first of their rows goes.
+        const after = await context.answers.stateOf(projectId);
+        if (after.epoch !== state.epoch) run.checkAgain(after.expiry);
         return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
       },
     );

@@ -166,23 +166,6 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     events.start();
     releasers.add("events", () => events.stop());
 
-    const erasureLedger = new ErasureLedger(postgres);
-    const eraser = new Eraser({
-      connection,
-      postgres,
-      clickhouse,
-      clickhouseCluster: config.clickhouseCluster,
-      persons,
-      partitions,
-      ledger: erasureLedger,
-      metrics: createErasureMetrics(registry, erasureLedger),
-      log,
-    });
-    eraser.start();
-    releasers.add("eraser", () => eraser.stop());
-    const erasures = serveErasures({ connection, ledger: erasureLedger, onCreate: () => eraser.wake(), log });
-    releasers.add("erasures", () => erasures.stop());
-
     const retentionWork = startRetention({
       config,
       connection,
@@ -193,6 +176,24 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       log,
     });
     releasers.add("retention work", () => retentionWork.stop());
+
+    const erasureLedger = new ErasureLedger(postgres);
+    const eraser = new Eraser({
+      connection,
+      postgres,
+      clickhouse,
+      clickhouseCluster: config.clickhouseCluster,
+      persons,
+      archives: retentionWork.archives,
+      partitions,
+      ledger: erasureLedger,
+      metrics: createErasureMetrics(registry, erasureLedger),
+      log,
+    });
+    eraser.start();
+    releasers.add("eraser", () => eraser.stop());
+    const erasures = serveErasures({ connection, ledger: erasureLedger, onCreate: () => eraser.wake(), log });
+    releasers.add("erasures", () => erasures.stop());
 
     const ledger = new RefreshLedger(postgres);
     const refresher = new CohortRefresher({

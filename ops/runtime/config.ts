@@ -206,6 +206,13 @@ export const configTable = {
     max: Number.MAX_SAFE_INTEGER,
     description: "Memory bound of the embedded ClickHouse server, in bytes.",
   },
+  MILLRACE_ARCHIVE_S3_URL: {
+    kind: "url",
+    default: undefined,
+    secret: true,
+    description:
+      "Bucket for archives of projects that want them there (https://key:secret@host:port/bucket/folder?region=…).",
+  },
   MILLRACE_SMTP_URL: {
     kind: "url",
     default: undefined,
@@ -297,6 +304,7 @@ export interface Config {
   readonly dedupeIdsMax: number;
   readonly dedupeDays: number;
   readonly clickhouseMemoryBytesMax: number;
+  readonly archiveS3Url: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   /** Private networks that webhooks may reach, as CIDRs. */
@@ -409,6 +417,7 @@ export function readConfig(env: Environment = process.env): Config {
     dedupeIdsMax: integer("MILLRACE_DEDUPE_IDS_MAX"),
     dedupeDays: integer("MILLRACE_DEDUPE_DAYS"),
     clickhouseMemoryBytesMax: integer("MILLRACE_CLICKHOUSE_MEMORY_BYTES_MAX"),
+    archiveS3Url: text("MILLRACE_ARCHIVE_S3_URL"),
     smtpUrl: text("MILLRACE_SMTP_URL"),
     mailFrom: text("MILLRACE_MAIL_FROM") as string,
     webhookPrivate,

@@ -1,5 +1,7 @@
 // What Postgres knows of a project when a query arrives: its limits, and how far the log is stored.
 import { limitsInForce, type ProjectLimits } from "#schemas/projects/limits.ts";
+import { rangesOfMonths } from "#schemas/retention/month.ts";
+import type { Expiry } from "../expiry/expiry.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 
 export interface ProjectState {
@@ -10,6 +12,7 @@ export interface ProjectState {
   readonly epoch: string;
   /** True when no batch is being written: all tables of the store then tell of the same events. */
   readonly settled: boolean;
+  readonly expiry: Expiry;
 }
 
 export async function readProjectState(postgres: Postgres, projectId: number): Promise<ProjectState> {
@@ -18,9 +21,13 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     epoch: string | null;
     positions: string | null;
     settled: boolean | null;
+    months_gone: number[] | null;
+    aggregates_from: Date | null;
   }>(
     `SELECT (SELECT limits FROM projects WHERE id = $1) AS limits,
             (SELECT answers_epoch FROM projects WHERE id = $1) AS epoch,
+            (SELECT aggregates_from FROM projects WHERE id = $1) AS aggregates_from,
+            (SELECT array_agg(month) FROM raw_months_gone WHERE project_id = $1 AND NOT restored) AS months_gone,
             string_agg(partition || ':' || log_id || ':' || committed_sequence, ' ' ORDER BY partition) AS positions,
             bool_and(intent_from IS NULL) AS settled
      FROM log_partitions`,
@@ -32,5 +39,9 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     positions: row?.positions ?? "",
     epoch: row?.epoch ?? "0",
     settled: row?.settled ?? true,
+    expiry: {
+      rawGone: rangesOfMonths(row?.months_gone ?? []),
+      aggregatesFromMs: row?.aggregates_from?.getTime(),
+    },
   };
 }

@@ -2,10 +2,11 @@
 import { expect, it } from "vitest";
 import { createLogger } from "#ops/runtime/log.ts";
 import { projectLimitsDefault } from "#schemas/projects/limits.ts";
+import { nothingExpired } from "../expiry/expiry.ts";
 import { RefreshAhead } from "./refresh-ahead.ts";
 
 function world() {
-  const state = { limits: projectLimitsDefault, positions: "1", epoch: "0", settled: true };
+  const state = { limits: projectLimitsDefault, positions: "1", epoch: "0", settled: true, expiry: nothingExpired };
   const made: string[] = [];
   let nowMs = 0;
   const ahead = new RefreshAhead({

@@ -2,6 +2,7 @@
 // as the owner of the tables; nothing is read here but which cohorts exist.
 import type { CohortStatement } from "#schemas/cohorts/cohort.ts";
 import type { Call } from "#streams/services.ts";
+import { checkReads } from "../expiry/expiry.ts";
 import { parseBody } from "../parse-body.ts";
 import { loadPeople } from "../people/people.ts";
 import type { QueryContext } from "../query-context.ts";
@@ -19,7 +20,9 @@ export async function cohortStatement(
   const { definition } = parseBody(payload) as { definition?: unknown };
   const { root, cohortsUsed } = readDefinition(definition, "definition", asOfMs);
   const people = await loadPeople(context.postgres, call.projectId, cohortsUsed);
-  const { sql, parameters } = compileDefinition(root, people);
+  const statement = compileDefinition(root, people);
+  checkReads([statement], (await context.answers.stateOf(call.projectId)).expiry);
+  const { sql, parameters } = statement;
   return {
     sql,
     parameters: { ...parameters, [projectParameter]: call.projectId },

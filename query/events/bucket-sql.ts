@@ -27,6 +27,8 @@ export function rangeSql(
   range: { readonly fromMs: number; readonly endMs: number },
   parameters: Parameters,
 ): string {
+  const isRaw = table === "events" || table === "steps";
+  parameters.noteRead({ isRaw, fromMs: range.fromMs, endMs: range.endMs });
   if (isCounted(table)) {
     const { column, ms } = countedTimes[table];
     const first = parameters.bind("Int64", Math.ceil(range.fromMs / ms));

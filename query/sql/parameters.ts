@@ -17,6 +17,21 @@ export type ParameterType =
 /** The store takes 128 KiB in one parameter (its http_max_field_value_size): longer lists go in pieces. */
 const pieceBytesMax = 60_000;
 
+/** Which time a statement reads, of stored events or of what is counted of them. */
+export interface TimeRead {
+  readonly isRaw: boolean;
+  readonly fromMs: number;
+  /** First instant after it. */
+  readonly endMs: number;
+}
+
+/** Noted beside the values, so that whoever runs a statement can see what it needs. */
+const reads = new WeakMap<object, TimeRead[]>();
+
+export function readsOf(values: object): readonly TimeRead[] {
+  return reads.get(values) ?? [];
+}
+
 export class Parameters {
   readonly values: Record<string, unknown> = {};
   readonly #placeholders = new Map<string, string>();
@@ -33,6 +48,12 @@ export class Parameters {
         : this.#bindOne(type, value);
     this.#placeholders.set(key, placeholder);
     return placeholder;
+  }
+
+  noteRead(read: TimeRead): void {
+    const noted = reads.get(this.values);
+    if (noted === undefined) reads.set(this.values, [read]);
+    else noted.push(read);
   }
 
   #bindOne(type: ParameterType, value: unknown): string {

@@ -2,6 +2,7 @@
 import type { SampledMeta } from "#schemas/query/meta.ts";
 import type { People } from "../people/people.ts";
 import type { Sample } from "../people/sample.ts";
+import { checkReads, nothingExpired, type Expiry } from "../expiry/expiry.ts";
 import { explainStatement } from "./explain-statement.ts";
 import { runStatement, type Statement, type Store } from "./run-statement.ts";
 import { streamRows } from "./stream-rows.ts";
@@ -23,6 +24,8 @@ export interface QueryScope {
   readonly people: People;
   /** Counts changes of the project's stored events that did not come through the log; see ProjectState. */
   readonly epoch?: string;
+  /** What is gone; default nothing. */
+  readonly expiry?: Expiry;
 }
 
 /** Statements of one query that run at once. */
@@ -33,6 +36,7 @@ export class QueryRun implements QueryScope {
   readonly projectId: number;
   readonly signal: AbortSignal;
   readonly epoch: string;
+  readonly expiry: Expiry;
   /** How the answer was scaled, when it is of a sample. */
   sampled: SampledMeta | undefined;
   rowsRead = 0;
@@ -47,6 +51,7 @@ export class QueryRun implements QueryScope {
     this.projectId = scope.projectId;
     this.signal = scope.signal;
     this.epoch = scope.epoch ?? "0";
+    this.expiry = scope.expiry ?? nothingExpired;
     this.#people = scope.people;
   }
 
@@ -60,6 +65,7 @@ export class QueryRun implements QueryScope {
   }
 
   async rows(plan: StatementPlan, statement: Statement): Promise<readonly (readonly unknown[])[]> {
+    checkReads([statement], this.expiry);
     const { rows, rowsRead } = await runStatement(this.store, statement, this);
     this.record(plan, statement, rowsRead);
     return rows;
@@ -71,12 +77,14 @@ export class QueryRun implements QueryScope {
     statement: Statement,
     onBytes: (bytes: Uint8Array) => void,
   ): Promise<void> {
+    checkReads([statement], this.expiry);
     await streamRows(this.store, statement, { projectId: this.projectId, signal: this.signal, onBytes });
     this.record(plan, statement, 0);
   }
 
   /** For statements that are run elsewhere, as streams. */
   record(plan: StatementPlan, statement: Statement, rowsRead: number): void {
+    checkReads([statement], this.expiry);
     for (const source of plan.sources) this.#sources.add(source);
     this.rowsRead += rowsRead;
     this.#statements.push({ plan, statement });
@@ -94,6 +102,14 @@ export class QueryRun implements QueryScope {
   /** Tables that answered, joined with +. */
   get source(): string {
     return [...this.#sources].sort().join("+");
+  }
+
+  /** Throws when something that was read is gone by now, and may have been while it was read. */
+  checkAgain(expiry: Expiry): void {
+    checkReads(
+      this.#statements.map(({ statement }) => statement),
+      expiry,
+    );
   }
 
   explain(): Promise<unknown[]> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { rowsOfUsers, setsOfUsers } from "#schemas/erasure/tables-of-users.ts";
 import type { PersonPublisher } from "../identity/publish-persons.ts";
+import type { PersonArchives } from "../retention/person-archives.ts";
 import type { ErasureClaim } from "./erasure-ledger.ts";
 import { mutate, type MutableStore } from "./mutate.ts";
 import { forgetInRelations } from "./forget-in-relations.ts";
@@ -14,6 +15,7 @@ import { awaitDerivers } from "./await-derivers.ts";
 export interface RemovalContext extends MutableStore {
   readonly postgres: Postgres;
   readonly persons: Pick<PersonPublisher, "publish">;
+  readonly archives: Pick<PersonArchives, "leaveOut">;
 }
 
 /** What a step removed, by place; `days`: UTC days on which the person did something. */
@@ -123,6 +125,15 @@ const removeRows: Step = async (context, claim, signal) => {
   return nothing;
 };
 
+/**
+ * Before the rows go, so that nothing is restored with them afterwards; and after, because an archive may have been
+ * written of rows that were still there.
+ */
+const leaveArchives: Step = async ({ archives }, claim, signal) => {
+  const rows = await archives.leaveOut(claim.projectId, claim.numbers, signal);
+  return rows === 0 ? nothing : { removed: { archived_events: rows } };
+};
+
 /** What is made of rows ahead of questions. Whoever began to make it before the rows were gone is waited for. */
 const removeDerived: Step = async (context, claim, signal) => {
   await awaitDerivers(context.postgres, claim.projectId, signal);
@@ -168,7 +179,9 @@ export const removalSteps: readonly Step[] = [
   byNumber(takeBack),
   byNumber(leaveSets),
   removeOutcomes,
+  byNumber(leaveArchives),
   byNumber(removeRows),
+  byNumber(leaveArchives),
   byNumber(removeDerived),
   removeRelations,
 ];

@@ -62,10 +62,15 @@ type Client = ReturnType<typeof createClickHouse>;
 async function restoreIds(clickhouse: Client, input: RestoreInput): Promise<FingerprintSet> {
   const set = FingerprintSet.create();
   const rows = await clickhouse.query({
-    query: `SELECT project_id, event_id FROM events
-      WHERE log_partition = {partition:UInt16}
-        AND received_at >= now64(3) - toIntervalDay({days:UInt32})
-        AND NOT (log_sequence BETWEEN {from:UInt64} AND {to:UInt64})
+    // Of rows that were removed soon after they came, too: a repeat of one is still a repeat.
+    query: `SELECT project_id, event_id FROM (${["events", "removed_event_ids"]
+      .map(
+        (table) => `SELECT project_id, event_id, received_at FROM ${table}
+          WHERE log_partition = {partition:UInt16}
+            AND received_at >= now64(3) - toIntervalDay({days:UInt32})
+            AND NOT (log_sequence BETWEEN {from:UInt64} AND {to:UInt64})`,
+      )
+      .join(" UNION ALL ")})
       ORDER BY received_at DESC LIMIT {limit:UInt64}`,
     query_params: {
       partition: input.partition,

@@ -13,6 +13,7 @@ const tables = [
   "rollup_hour_any",
   "rollup_day_any",
   "event_outcomes",
+  "removed_event_ids",
   "persons",
   "user_properties",
   "cohort_members",

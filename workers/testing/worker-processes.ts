@@ -21,6 +21,7 @@ export const partitions = 4;
 const cli = new URL("../../ops/cli/millrace.ts", import.meta.url).pathname;
 
 export interface Bed {
+  dataDir: string;
   servers: Servers;
   connection: NatsConnection;
   postgres: Postgres;
@@ -44,6 +45,7 @@ export async function startBed(): Promise<Bed> {
   const children: ChildProcess[] = [];
   const client = jetstream(connection);
   return {
+    dataDir,
     servers,
     connection,
     postgres,

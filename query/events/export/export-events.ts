@@ -1,6 +1,7 @@
 // svc.query.export_events: all raw events of a range as a stream of constant memory, without a cap.
 import type { Call, StreamSink } from "#streams/services.ts";
 import { loadPeople } from "../../people/people.ts";
+import { checkReads } from "../../expiry/expiry.ts";
 import { parseBody } from "../../parse-body.ts";
 import type { QueryContext } from "../../query-context.ts";
 import { streamStatement } from "../../store/stream-statement.ts";
@@ -21,7 +22,9 @@ export async function exportEvents(
   });
   try {
     const people = await loadPeople(context.postgres, call.projectId, request.cohortsUsed);
-    await streamStatement(context.exportStore, compileExport(request, people), {
+    const statement = compileExport(request, people);
+    checkReads([statement], (await context.answers.stateOf(call.projectId)).expiry);
+    await streamStatement(context.exportStore, statement, {
       projectId: call.projectId,
       signal: call.signal,
       onStart: () =>

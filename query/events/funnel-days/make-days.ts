@@ -5,6 +5,7 @@ import type { FunnelDaysRequest } from "#schemas/insights/funnel-days.ts";
 import type { Call, StreamSink } from "#streams/services.ts";
 import { parseBody } from "../../parse-body.ts";
 import { loadPeople } from "../../people/people.ts";
+import { isGone } from "../../expiry/expiry.ts";
 import type { QueryContext } from "../../query-context.ts";
 import { QueryRun } from "../../store/query-run.ts";
 import type { TaskPool } from "../../task-pool.ts";
@@ -36,15 +37,21 @@ export async function makeFunnelDays(
   const asked = parseBody(payload) as FunnelDaysRequest;
   const nowMs = Date.now();
   const { projectId, signal } = call;
-  const people = await loadPeople(context.postgres, projectId, []);
-  const run = new QueryRun({ store: context.store, projectId, signal, people });
+  const [people, { expiry }] = await Promise.all([
+    loadPeople(context.postgres, projectId, []),
+    context.answers.stateOf(projectId),
+  ]);
+  const run = new QueryRun({ store: context.store, projectId, signal, people, expiry });
   const range = {
     from: startOfDayBefore(nowMs, asked.zone, asked.days - 1),
     to: nowMs,
     timezone: asked.zone,
   };
   const request = readFunnelRequest({ ...asked.query, ...range }, nowMs);
-  const days = endedDays(request, asked.zone, nowMs);
+  // What is gone cannot be made again; days that were kept before stay.
+  const days = endedDays(request, asked.zone, nowMs).filter(
+    ({ startMs, endMs }) => !isGone({ fromMs: startMs, endMs: endMs + request.windowMs + 1 }, expiry),
+  );
   const closed = closedDays(days, request.windowMs, nowMs);
   const openEvents = await countOpenEvents(run, request, days[closed.length]);
   const made = await makeDays(run, context.pool, request, {

@@ -1,0 +1,125 @@
+// Removes what is too old of one partition of raw rows: copies what is to be copied, says that the month is gone, and
+// drops the partition in a moment in which nothing is stored. Begun again after a crash, it ends the same: what is
+// dropped was stored before the removal's instant, and is in a verified archive where one is wanted.
+import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { Archiver } from "./archiver.ts";
+import { rowsOfArchive, type RawPartition } from "./archive-rows.ts";
+import { projectsExpired, type ProjectPolicy } from "./decide-expiry.ts";
+import type { RetentionMetrics } from "./metrics.ts";
+import { parametersOf, rawTables, type RawStore } from "./raw-store.ts";
+import type { Removal, RemovalLedger } from "./removal-ledger.ts";
+import { whileLogRests } from "./rest-of-log.ts";
+
+const dayMs = 86_400_000;
+/** Later stored rows have a later time than the removal's instant. */
+const instantMs = 2;
+/** Longest that a repeat of an event is known as one. */
+const repeatDaysMax = 90;
+
+export interface RemoverOptions {
+  readonly postgres: Postgres;
+  readonly store: RawStore;
+  readonly ledger: RemovalLedger;
+  readonly archiver: Archiver;
+  readonly metrics: RetentionMetrics;
+}
+
+export class Remover {
+  readonly #options: RemoverOptions;
+
+  constructor(options: RemoverOptions) {
+    this.#options = options;
+  }
+
+  /** Writes down that the partition's rows of these projects go; false when the moment for it could not be had. */
+  async begin(partition: RawPartition, projects: readonly number[], signal: AbortSignal): Promise<boolean> {
+    const { postgres, store, ledger } = this.#options;
+    const uptoMs = await whileLogRests(postgres, async (resting) => {
+      const nowMs = await store.nowMs(AbortSignal.any([signal, resting]));
+      await new Promise((resolve) => setTimeout(resolve, instantMs));
+      return nowMs;
+    });
+    if (uptoMs === undefined) return false;
+    await ledger.begin(partition, projects, uptoMs);
+    return true;
+  }
+
+  /** One step further; true when the removal has ended. */
+  async advance(
+    removal: Removal,
+    policies: readonly ProjectPolicy[],
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, ledger, archiver, metrics } = this.#options;
+    if (removal.state === "copying") {
+      const expired = projectsExpired(removal.month, policies, nowMs);
+      const wanted = removal.projects.map((id) => expired.find(({ projectId }) => projectId === id));
+      // Somebody changed a policy meanwhile: everything is decided anew.
+      if (wanted.includes(undefined)) {
+        await this.#forget(removal);
+        return true;
+      }
+      for (const { projectId, archive } of wanted as ProjectPolicy[]) {
+        if (archive === undefined) continue;
+        metrics.rowsArchived.inc(await archiver.copy(removal, projectId, archive, signal));
+      }
+      if (!(await this.#isWhole(removal, wanted as ProjectPolicy[], signal))) {
+        await this.#forget(removal);
+        return true;
+      }
+      await ledger.beginRemoving(removal);
+    }
+    await store.rememberIds(removal, removal, nowMs - repeatDaysMax * dayMs, signal);
+    if (!(await this.#remove(removal, signal))) return false;
+    await ledger.finish(removal);
+    metrics.partitionsRemoved.inc();
+    return true;
+  }
+
+  /**
+   * Whether the archives hold as many rows as are there. There may be fewer rows than were copied, when somebody was
+   * erased meanwhile; more would be rows that a clock that was set back dates before the removal's instant.
+   */
+  async #isWhole(removal: Removal, wanted: readonly ProjectPolicy[], signal: AbortSignal): Promise<boolean> {
+    const { store, ledger } = this.#options;
+    const archives = await ledger.ofRemoval(removal);
+    for (const { projectId, archive } of wanted) {
+      if (archive === undefined) continue;
+      const parameters = { ...parametersOf(removal), project: projectId, upto: removal.uptoMs };
+      const { rows } = await store.summarize("events", rowsOfArchive, parameters, signal);
+      const copied = archives.find((each) => each.projectId === projectId);
+      if (rows > (copied?.state === "stored" ? copied.rows : 0)) return false;
+    }
+    return true;
+  }
+
+  async #remove(removal: Removal, signal: AbortSignal): Promise<boolean> {
+    const { postgres, store } = this.#options;
+    const dropped = await whileLogRests(postgres, async (resting) => {
+      const both = AbortSignal.any([signal, resting]);
+      const others = await store.others(removal, removal, both);
+      // Batches are compared with the store by their row counts: those of the removed rows would seem lost.
+      await postgres.query("DELETE FROM log_batches");
+      if (others > 0) return false;
+      await store.dropPartition("events", removal, both);
+      return true;
+    });
+    if (dropped === undefined) return false;
+    // Others have rows in the partition, or some came since: these stay, whatever it costs.
+    if (!dropped) {
+      await store.deleteRows(removal, removal, signal);
+      return true;
+    }
+    for (const table of rawTables) {
+      if (table !== "events") await store.dropPartition(table, removal, signal);
+    }
+    return true;
+  }
+
+  async #forget(removal: Removal): Promise<void> {
+    const { ledger, archiver } = this.#options;
+    for (const archive of await ledger.ofRemoval(removal)) await archiver.remove(archive);
+    await ledger.forget(removal);
+  }
+}

@@ -1,0 +1,214 @@
+// Old events go, copied before where that is wanted, and come back: with workers killed at any moment, and while late
+// events arrive.
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ArchiveEntry, Manifest, Restore } from "#schemas/retention/archive.ts";
+import type { LogEvent } from "#schemas/events/event.ts";
+import type { RetentionPolicy, RetentionPolicyChange } from "#schemas/retention/policy.ts";
+import { callService } from "#streams/call-service.ts";
+import { buildEvent, startBed, type Bed } from "../testing/worker-processes.ts";
+
+const dayMs = 86_400_000;
+/** The project `default`, whose key manages all others, and two more. */
+const managing = 1;
+const kept = 2;
+const expiring = 3;
+let bed: Bed;
+let dataDir: string;
+
+beforeAll(async () => {
+  bed = await startBed();
+  await bed.postgres.query(
+    "INSERT INTO projects (public_id, name) VALUES ('default', 'default'), ('kept', 'kept'), ('expiring', 'expiring')",
+  );
+  dataDir = bed.dataDir;
+});
+
+afterAll(async () => {
+  await bed.close();
+});
+
+async function call<T>(
+  method: string,
+  payload: object,
+  projectId = managing,
+  parameters: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return (await callService(bed.connection, `svc.retention.${method}`, payload, {
+        requestId: "r",
+        projectId,
+        parameters,
+        timeoutMs: 5_000,
+      })) as T;
+    } catch (error) {
+      // The process that answers is being killed, or starts.
+      if ((error as { code?: string }).code !== "SERVICE_UNAVAILABLE" || tries === 100) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+const setPolicy = (project: string, change: RetentionPolicyChange): Promise<RetentionPolicy> =>
+  call("set_policy", change, managing, { id: project });
+
+async function waitFor<T>(
+  read: () => Promise<T>,
+  isRight: (value: T) => boolean,
+  msMax = 60_000,
+): Promise<T> {
+  const deadline = Date.now() + msMax;
+  for (;;) {
+    const value = await read();
+    if (isRight(value)) return value;
+    if (Date.now() > deadline) throw new Error(`never: ${JSON.stringify(value)}`);
+    await sleep(50);
+  }
+}
+
+interface Accounts {
+  rows: number;
+  ids: number;
+  hash: string;
+  steps: number;
+  unsampled: number;
+  minutes: number;
+  days: number;
+  users: number;
+}
+
+async function accounts(project: number): Promise<Accounts> {
+  const of = `project_id = ${project}`;
+  const result = await bed.clickhouse.query({
+    query: `SELECT
+      (SELECT count() FROM events WHERE ${of}) AS rows,
+      (SELECT uniqExact(event_id) FROM events WHERE ${of}) AS ids,
+      (SELECT toString(sum(cityHash64(event, event_id, user_number, timestamp, toJSONString(properties), context, browser))) FROM events WHERE ${of}) AS hash,
+      (SELECT count() FROM steps WHERE ${of}) AS steps,
+      (SELECT countIf(sipHash64(project_id, user_number) % 4096 < 256) FROM steps WHERE ${of}) - (SELECT count() FROM steps_sample WHERE ${of}) AS unsampled,
+      (SELECT sum(events) FROM rollup_minute WHERE ${of}) AS minutes,
+      (SELECT sum(events) FROM rollup_day WHERE ${of}) AS days,
+      (SELECT groupBitmapMerge(users) FROM rollup_day WHERE ${of}) AS users`,
+    format: "JSONEachRow",
+    clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+  });
+  const [row] = await result.json<Accounts>();
+  return row as Accounts;
+}
+
+describe("retention", { timeout: 240_000 }, () => {
+  const now = Date.now();
+  let nextId = 0;
+  /** Everything that was ever sent, by project. */
+  const sent = new Map<number, LogEvent[]>();
+
+  async function send(project: number, count: number, ageDays: (id: number) => number): Promise<LogEvent[]> {
+    const events = Array.from({ length: count }, () => {
+      nextId += 1;
+      const id = nextId;
+      return buildEvent(id, {
+        project_id: project,
+        timestamp: now - ageDays(id) * dayMs,
+        properties: JSON.stringify({
+          amount: id % 10,
+          ratio: id / 8,
+          "dotted.key": `v${id % 3}`,
+          nested: { list: [1, "x", null], flag: id % 2 === 0 },
+          unicode: "zażółć 🦦",
+        }),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+      });
+    });
+    sent.set(project, [...(sent.get(project) ?? []), ...events]);
+    await bed.publish(events);
+    return events;
+  }
+
+  const stored = (project: number, rows: number): Promise<Accounts> =>
+    waitFor(
+      () => accounts(project),
+      (found) =>
+        found.rows === rows &&
+        found.steps === rows &&
+        found.unsampled === 0 &&
+        found.users > 0 &&
+        found.days === (sent.get(project)?.length ?? 0),
+    );
+  const openRemovals = async (): Promise<number> =>
+    (await bed.postgres.query("SELECT FROM raw_removals WHERE state <> 'done'")).rows.length;
+  const archives = async (project: number): Promise<ArchiveEntry[]> =>
+    (await call<{ archives: ArchiveEntry[] }>("archives", {}, project)).archives;
+  const restoreOf = async (project: number, month: string): Promise<Restore | undefined> =>
+    (await call<{ restores: Restore[] }>("archives", {}, project)).restores.find(
+      (each) => each.month === month,
+    );
+  /** Months that 30 days of retention leave nothing of. */
+  const isOld = (event: LogEvent): boolean => {
+    const date = new Date(event.timestamp);
+    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) + 30 * dayMs <= now;
+  };
+  const young = (project: number): number =>
+    (sent.get(project) ?? []).filter((event) => !isOld(event)).length;
+
+  it("removes what is too old, after it is copied, and leaves counts and others alone", async () => {
+    bed.startWorkers("first", { MILLRACE_DATA_DIR: dataDir });
+    await send(expiring, 900, (id) => (id % 12) * 20);
+    await send(kept, 300, (id) => (id % 12) * 20);
+    const before = await stored(expiring, 900);
+    const others = await stored(kept, 300);
+
+    const policy = await setPolicy("expiring", { raw_days: 30, archive: "disk" });
+    expect(policy).toMatchObject({ raw_days: 30, aggregate_days: null, archive: "disk" });
+    const after = await stored(expiring, young(expiring));
+    expect(after).toMatchObject({ unsampled: 0, minutes: 900, days: 900, users: before.users });
+    expect(
+      await waitFor(
+        () => accounts(kept),
+        (found) => found.rows === 300,
+      ),
+    ).toEqual(others);
+    await waitFor(openRemovals, (open) => open === 0);
+
+    const files = await archives(expiring);
+    expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(900 - young(expiring));
+    for (const file of files) {
+      const path = join(dataDir, file.path);
+      expect((await stat(path)).size).toBe(file.bytes);
+      const manifest = JSON.parse(await readFile(path.replace(".parquet", ".json"), "utf8")) as Manifest;
+      expect(manifest).toMatchObject({
+        rows: file.rows,
+        sha256: file.sha256,
+        month: file.month,
+        project: "expiring",
+      });
+    }
+    const gone = (await call<RetentionPolicy>("policy", { id: "expiring" })).raw_gone;
+    expect(gone).toEqual([...new Set(files.map(({ month }) => month))]);
+  });
+
+  it("brings them back as they were, once, and lets them go again", async () => {
+    const months = [...new Set((await archives(expiring)).map(({ month }) => month))];
+    await call("restore", { months, keep_days: 1 }, expiring);
+    const restored = await stored(expiring, 900);
+    expect(restored).toMatchObject({ ids: 900, unsampled: 0, minutes: 900, days: 900 });
+    for (const month of months) {
+      await waitFor(
+        () => restoreOf(expiring, month),
+        (found) => found?.state === "restored",
+      );
+    }
+    expect((await call<RetentionPolicy>("policy", { id: "expiring" })).raw_gone).toEqual([]);
+    await call("restore", { months, keep_days: 0 }, expiring);
+    await stored(expiring, young(expiring));
+    for (const month of months) {
+      await waitFor(
+        () => restoreOf(expiring, month),
+        (found) => found?.state === "released",
+      );
+    }
+    expect((await call<RetentionPolicy>("policy", { id: "expiring" })).raw_gone).toEqual(months);
+  });
+});
