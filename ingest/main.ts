@@ -17,6 +17,7 @@ import { collectStatus, publishStatus } from "#streams/status.ts";
 import { connectRedis } from "./access/connect-redis.ts";
 import { KeyCache } from "./access/key-cache.ts";
 import { RateLimits } from "./access/rate-limits.ts";
+import { RequestWindows } from "./access/request-windows.ts";
 import { startAccess } from "./access/start-access.ts";
 import { Admission } from "./admission.ts";
 import { createReadOrigin } from "./events/origin.ts";
@@ -151,7 +152,16 @@ export async function start(
         eventsPerRequestMax: config.eventsPerRequestMax,
         bodyDeadlineMs: tuning.bodyDeadlineMs ?? bodyDeadlineMsMax,
       },
-      services: { connection, keys, ...access },
+      services: {
+        connection,
+        keys,
+        ...access,
+        linkRequests: new RequestWindows({
+          redis,
+          name: "links",
+          requestsMax: config.linksRequestsPerMinute,
+        }),
+      },
       version: await readVersion(),
       health: createHealth(),
       readiness: createReadiness({ publisher, board }),

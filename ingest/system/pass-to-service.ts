@@ -8,6 +8,7 @@ import { isAudited, type AuditTrail } from "../access/audit-trail.ts";
 import { authorize } from "../access/authorize.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import type { KeyCache } from "../access/key-cache.ts";
+import type { RequestWindows } from "../access/request-windows.ts";
 import type { UseReporter } from "../access/use-reporter.ts";
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 import type { Handler } from "../server.ts";
@@ -18,6 +19,7 @@ export interface ServiceAccess {
   readonly clientAddress: ClientAddress;
   readonly audit: AuditTrail;
   readonly use: Pick<UseReporter, "query">;
+  readonly linkRequests: RequestWindows;
 }
 
 const bodyBytesMaxDefault = 256 * 1024;
@@ -109,13 +111,18 @@ function createPrepare(
     keep: true,
   };
   const accepted = Object.keys(operation.body ?? {});
+  const isAboutLinks = operation.path.startsWith("/v1/links");
   const isQuery = service.subject.startsWith("svc.query.");
   return async (exchange, head) => {
     // Everything of the head is read before the first await.
     const parameters = readParameters(head, names, accepted.length > 1, service.stream === true);
+    for (const header of service.headers ?? []) {
+      parameters[header.replaceAll("-", "_")] = head.header(header).slice(0, headerLengthMax);
+    }
     const named = Object.fromEntries(names.map((name) => [name, String(parameters[name])]));
     const address = access.clientAddress(head, exchange.remoteAddress);
     const traceparent = head.header("traceparent");
+    const limited = isAboutLinks ? access.linkRequests.take(address) : undefined;
     const authorized = authorize(access.keys, head, ...scopes);
     const body =
       operation.body === undefined
@@ -123,7 +130,8 @@ function createPrepare(
         : new Promise<Buffer>((resolve) => {
             exchange.readBody(limits, resolve);
           });
-    const key = await authorized;
+    const [key, refusal] = await Promise.all([authorized, limited]);
+    if (refusal !== undefined) throw refusal;
     if (isQuery) access.use.query(key.projectId);
     const payload = (await body) ?? parameters;
     if (payload instanceof Uint8Array && payload.length === 0) throw new MillraceError("EMPTY_BODY");
