@@ -1,5 +1,6 @@
 // `npm run bench -- redirect`: short links at the edge beside uWebSockets.js with a constant 302, in one run on one
-// machine with the generator. Every click of a measured redirect has to be in the log afterwards.
+// machine with the generator. Every click of a measured redirect has to be in the log afterwards; then the same on a
+// whole installation, where every click has to be in the answers.
 // Options: --seconds 5 --rounds 3 --connections 64,256 --rate 10000 --flood 3000 --no-write
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,7 +14,8 @@ import { LinksService } from "../ingest/testing/links-service.ts";
 import { benchmarkCode, benchmarkLinks } from "./harness/load-requests.ts";
 import { countClicks } from "./redirect/count-clicks.ts";
 import { generate, startServerProcess } from "./redirect/processes.ts";
-import { writeRedirectResults, type RedirectResult } from "./redirect/results.ts";
+import { writeRedirectResults, type Flooded, type RedirectResult } from "./redirect/results.ts";
+import { measureWhole } from "./redirect/whole.ts";
 
 const { values } = parseArgs({
   options: {
@@ -33,6 +35,7 @@ const dataDir = await mkdtemp(join(tmpdir(), "millrace-bench-"));
 const servers = await startServers({ dataDir, parts: ["nats", "valkey"] });
 const connection = await connectNats({ url: servers.natsUrl, name: "benchmark", log });
 const links = new LinksService(connection, undefined);
+let measured: { results: RedirectResult[]; flooded: Flooded };
 try {
   for (let number = 0; number < benchmarkLinks; number += 1) {
     const url = `https://example.com/landing/page-${number}?campaign=spring`;
@@ -108,19 +111,22 @@ try {
   };
   console.log("flood of missing codes", flooded);
   await Promise.all([product.stop(), bare.stop()]);
-  await writeRedirectResults({
-    results,
-    flooded,
-    seconds,
-    rounds: Number(values.rounds),
-    write: values.write,
-  });
+  measured = { results, flooded };
 } finally {
   await links.stop();
   await connection.close();
   await servers.stop();
   await rm(dataDir, { recursive: true, force: true });
 }
+const whole = await measureWhole(seconds);
+console.log("whole installation", whole);
+await writeRedirectResults({
+  ...measured,
+  whole,
+  seconds,
+  rounds: Number(values.rounds),
+  write: values.write,
+});
 
 function countEach(addresses: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();

@@ -2,6 +2,7 @@
 import type { LoadResult } from "../harness/load-generator.ts";
 import { writeResult } from "../harness/write-result.ts";
 import type { RedirectServer } from "./servers.ts";
+import type { WholeResult } from "./whole.ts";
 
 export interface RedirectResult {
   name: string;
@@ -26,7 +27,7 @@ function median(runs: readonly RedirectResult[]): RedirectResult {
   return sorted[Math.floor(sorted.length / 2)] as RedirectResult;
 }
 
-function buildTable(results: readonly RedirectResult[], flooded: Flooded): string {
+function buildTable(results: readonly RedirectResult[], flooded: Flooded, whole: WholeResult): string {
   const lines = [
     "| Case | Server | redirects/s | of bare | p50 ms | p99 ms | CPU µs a redirect | failures |",
     "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -52,6 +53,13 @@ function buildTable(results: readonly RedirectResult[], flooded: Flooded): strin
     "",
     `Flood: ${flooded.requestsPerSecond.toLocaleString("en")} random missing codes a second, p99 ${flooded.latencyMs.p99} ms; ` +
       `${flooded.lookups.toLocaleString("en")} lookups at the service, at most ${flooded.lookupsOfOneCodeMax} of one code.`,
+    "",
+    `Whole installation, 256 connections: ${whole.load.requestsPerSecond.toLocaleString("en")} redirects a second, p99 ` +
+      `${whole.load.latencyMs.p99} ms; of ${whole.redirected.toLocaleString("en")} redirects ${whole.clicksLost} clicks were ` +
+      `lost, all others were in the answers ${whole.countedAfterSeconds} s after the load. CPU µs a redirect: ` +
+      `${Object.entries(whole.cpuUsPerRedirect)
+        .map(([part, us]) => `${part} ${us}`)
+        .join(", ")}.`,
   );
   return lines.join("\n");
 }
@@ -59,12 +67,13 @@ function buildTable(results: readonly RedirectResult[], flooded: Flooded): strin
 export async function writeRedirectResults(options: {
   results: readonly RedirectResult[];
   flooded: Flooded;
+  whole: WholeResult;
   seconds: number;
   rounds: number;
   write: boolean;
 }): Promise<void> {
-  const { results, flooded, seconds, rounds, write } = options;
-  const table = buildTable(results, flooded);
+  const { results, flooded, whole, seconds, rounds, write } = options;
+  const table = buildTable(results, flooded, whole);
   if (!write) {
     console.log(`\n${table}`);
     return;
@@ -77,7 +86,7 @@ export async function writeRedirectResults(options: {
       links: "10,000, visited by Zipf's law",
       log: "nats-server synced on every write",
     },
-    result: { results, flooded },
+    result: { results, flooded, whole },
     table:
       `Median of ${rounds} interleaved runs each. Bare: uWebSockets.js with a constant 302. Every click of the ` +
       `product's redirects was in the log afterwards.\n\n${table}`,
