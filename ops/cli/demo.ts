@@ -1,5 +1,6 @@
 // Fills the project `default` with two weeks of a small shop's traffic through the front door, and says what to
 // look at. The same seed makes the same events with the same ids, so running it twice adds nothing.
+import { createClient } from "#ingest/client/client.ts";
 import { readConfig } from "../runtime/config.ts";
 import { exitCodes } from "../runtime/life-cycle.ts";
 import { readDefaultKeys } from "../supervisor/default-keys.ts";
@@ -8,6 +9,8 @@ import { UsageError, type Command } from "./command.ts";
 import { generateShopTraffic } from "./shop-traffic.ts";
 
 const batchEvents = 1_000;
+/** For one batch, waits that the platform asks for included. */
+const batchMsMax = 120_000;
 
 export const command: Command = {
   options: {
@@ -27,13 +30,28 @@ export const command: Command = {
       throw new UsageError(`Nothing answers at ${url}: run npm start first (in another terminal).`);
     }
     const traffic = generateShopTraffic({ users, until: new Date() });
+    const client = createClient({
+      url,
+      key: writeKey,
+      batchEvents,
+      onLost: ({ event_id: id }, code, message) => console.error(`\n${String(id)}: ${code} ${message}`),
+    });
     for (let at = 0; at < traffic.length; at += batchEvents) {
-      await send(url, writeKey, traffic.slice(at, at + batchEvents));
-      const done = Math.min(at + batchEvents, traffic.length);
+      for (const event of traffic.slice(at, at + batchEvents)) {
+        client.track(event.event, event.properties, {
+          userId: event.user_id,
+          eventId: event.event_id,
+          timestamp: event.timestamp,
+        });
+      }
+      await client.flush({ msMax: batchMsMax });
+      const { accepted, pending } = client.counts;
+      if (pending > 0) throw new Error(`${url} has not taken ${pending} events within ${batchMsMax} ms`);
       process.stdout.write(
-        `\rsent ${done.toLocaleString("en")} of ${traffic.length.toLocaleString("en")} events`,
+        `\rsent ${accepted.toLocaleString("en")} of ${traffic.length.toLocaleString("en")} events`,
       );
     }
+    await client.close();
     console.log(`\n\nOrders and revenue a day:\n`);
     console.log(
       `curl ${url}/v1/query/trends -H 'Authorization: Bearer ${readKey ?? "<read key>"}' -d '{"interval":"day",` +
@@ -57,17 +75,3 @@ export const command: Command = {
     return exitCodes.ok;
   },
 };
-
-async function send(url: string, key: string, batch: readonly object[]): Promise<void> {
-  for (;;) {
-    const response = await fetch(`${url}/v1/events`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-      body: JSON.stringify({ batch }),
-    });
-    if (response.status === 202) return;
-    const retryAfterSeconds = Number(response.headers.get("retry-after"));
-    if (!(retryAfterSeconds > 0)) throw new Error(`answered ${response.status}: ${await response.text()}`);
-    await new Promise((resolve) => setTimeout(resolve, retryAfterSeconds * 1000));
-  }
-}

@@ -12,30 +12,35 @@ export interface LiveEventView {
   builtIn(name: string): string | undefined;
 }
 
-export function compileLiveFilter(filter: LiveFilter): (event: LiveEventView) => boolean {
+type Condition = (event: LiveEventView) => boolean;
+
+export function compileLiveFilter(filter: LiveFilter): Condition {
   const events = filter.events.length === 0 ? undefined : new Set(filter.events);
-  const { user, filters } = filter;
+  const { user } = filter;
+  const conditions = filter.filters.map(compileFilter);
   return (event) =>
     (events === undefined || events.has(event.event)) &&
     (user === "" || event.userId === user || event.anonymousId === user) &&
-    filters.every((each) => matchesFilter(event, each));
+    conditions.every((condition) => condition(event));
 }
 
-function matchesFilter(event: LiveEventView, filter: Filter): boolean {
-  if ("or" in filter) return filter.or.some((inner) => matchesFilter(event, inner));
+function compileFilter(filter: Filter): Condition {
+  if ("or" in filter) {
+    const conditions = filter.or.map(compileFilter);
+    return (event) => conditions.some((condition) => condition(event));
+  }
   // Refused at the edge: who is in a cohort is known to the stores only.
-  if ("cohort" in filter) return false;
-  return matchesProperty(event, filter);
+  if ("cohort" in filter) return () => false;
+  const { property } = filter;
+  const path = property.split(".");
+  return (event) => {
+    const builtIn = event.builtIn(property);
+    if (builtIn === undefined) return matches(valueOf(event.properties(), property, path), filter, false);
+    return matches(builtIn === "" ? undefined : builtIn, filter, true);
+  };
 }
 
-function matchesProperty(event: LiveEventView, filter: PropertyFilter): boolean {
-  const builtIn = event.builtIn(filter.property);
-  const value =
-    builtIn === undefined
-      ? valueOf(event.properties(), filter.property)
-      : builtIn === ""
-        ? undefined
-        : builtIn;
+function matches(value: unknown, filter: PropertyFilter, isBuiltIn: boolean): boolean {
   const text = textOf(value);
   switch (filter.operator) {
     case "eq":
@@ -58,17 +63,23 @@ function matchesProperty(event: LiveEventView, filter: PropertyFilter): boolean 
     case "gte":
     case "lt":
     case "lte": {
-      const order = compare(builtIn === undefined ? value : numberOf(value), text, filter.value);
+      const order = compare(isBuiltIn ? numberOf(value) : value, text, filter.value);
       if (order === undefined) return false;
-      return { gt: order > 0, gte: order >= 0, lt: order < 0, lte: order <= 0 }[filter.operator];
+      if (filter.operator === "gt") return order > 0;
+      if (filter.operator === "gte") return order >= 0;
+      return filter.operator === "lt" ? order < 0 : order <= 0;
     }
   }
 }
 
-/** A dotted name is a path, or a key that contains the dots. */
-function valueOf(properties: Readonly<Record<string, unknown>>, name: string): unknown {
+/** `path`: the name's parts. A dotted name is a path, or a key that contains the dots. */
+function valueOf(
+  properties: Readonly<Record<string, unknown>>,
+  name: string,
+  path: readonly string[],
+): unknown {
   let value: unknown = properties;
-  for (const part of name.split(".")) {
+  for (const part of path) {
     value =
       typeof value === "object" && value !== null && Object.hasOwn(value, part)
         ? (value as Record<string, unknown>)[part]
