@@ -122,7 +122,7 @@ export class LiveHub {
         try {
           channel.take(message.string());
         } catch (failure) {
-          this.#log.error({ err: failure }, "listeners could not be told what was stored");
+          this.#log.error({ err: failure }, "what a worker tells listeners cannot be read");
         }
       },
     });
