@@ -11,7 +11,7 @@ test("the routes are exactly the operations of the interface", () => {
   const parts = {
     events: {},
     services: {},
-    links: {},
+    links: { redirect: nothing, unlock: nothing },
     receiveUpload: nothing,
     replayQuarantine: nothing,
     receiveListener: nothing,

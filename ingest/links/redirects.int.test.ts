@@ -7,6 +7,7 @@ import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startServers, type Servers } from "#ops/embedded/start-servers.ts";
 import { createLogger } from "#ops/runtime/log.ts";
+import type { LinkClickedProperties } from "#schemas/links/link-clicked.ts";
 import { connectNats } from "#streams/connect.ts";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { connectRedis } from "../access/connect-redis.ts";
@@ -182,7 +183,7 @@ describe("clicks", () => {
         language: "nl",
         utm_source: "post",
         utm_medium: 'a"b',
-      },
+      } satisfies Omit<LinkClickedProperties, "link_id">,
     });
     expect(click?.["anonymous_id"]).toMatch(/^[\w-]{22}$/);
     expect(JSON.stringify(click)).not.toContain("127.0.0.1");
