@@ -2,7 +2,7 @@
 // the workers die and come back.
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { LinkStats } from "#schemas/links/link-stats.ts";
-import { LiveListener } from "../../ingest/testing/live-listener.ts";
+import { LiveListener } from "#ingest/testing/live-listener.ts";
 import { ask, query } from "./ask.ts";
 import { Installation, kill, sleep } from "./installation.ts";
 

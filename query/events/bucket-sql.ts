@@ -1,4 +1,5 @@
-// The bucket of a row as SQL, and back: boundaries travel as numbers, so the store and this process agree exactly.
+// The time of a row of each table as SQL: rows of a range, and the bucket of a row.
+import { bucketOfOffset } from "../sql/bucket-numbers.ts";
 import type { Buckets } from "../time/buckets.ts";
 import type { EventTable, KeptTable } from "../sql/scope.ts";
 import type { Parameters } from "../sql/parameters.ts";
@@ -41,34 +42,10 @@ export function rangeSql(
   return `${column} BETWEEN fromUnixTimestamp64Milli(${from}, 'UTC') AND fromUnixTimestamp64Milli(${last}, 'UTC')`;
 }
 
-/** Common length of all buckets in seconds, or undefined when they differ (months, days of 23 hours). */
-function uniformSeconds(buckets: Buckets): number | undefined {
-  const { startsMs, endMs } = buckets;
-  const step = (startsMs[1] ?? endMs) - (startsMs[0] as number);
-  const uniform = startsMs.every((start, index) => (startsMs[index + 1] ?? endMs) - start === step);
-  return uniform ? step / 1000 : undefined;
-}
-
 /** An Int64 that stands for the bucket; `bucketIndexes` turns it into the bucket's position. */
 export function bucketSql(table: EventTable | KeptTable, buckets: Buckets, parameters: Parameters): string {
   const originMs = buckets.startsMs[0] as number;
   return bucketOfOffset(offsetSecondsSql(table, originMs, parameters), buckets, parameters);
-}
-
-/** The same for a column of another table, a DateTime64 in whole seconds. */
-export function bucketOfColumn(column: string, buckets: Buckets, parameters: Parameters): string {
-  const originMs = buckets.startsMs[0] as number;
-  const offset = `toUnixTimestamp64Second(${column}) - ${parameters.bind("Int64", originMs / 1000)}`;
-  return bucketOfOffset(offset, buckets, parameters);
-}
-
-function bucketOfOffset(offset: string, buckets: Buckets, parameters: Parameters): string {
-  const originMs = buckets.startsMs[0] as number;
-  // Offsets are never negative, so integer division rounds down. All boundaries are whole seconds.
-  const step = uniformSeconds(buckets);
-  if (step !== undefined) return `intDiv(${offset}, ${parameters.bind("Int64", step)})`;
-  const offsets = buckets.startsMs.map((start) => (start - originMs) / 1000);
-  return `toInt64(roundDown(${offset}, ${parameters.bind("Array(Int64)", offsets)}))`;
 }
 
 function offsetSecondsSql(table: EventTable | KeptTable, originMs: number, parameters: Parameters): string {
@@ -79,19 +56,4 @@ function offsetSecondsSql(table: EventTable | KeptTable, originMs: number, param
   return table === "events" || table === "steps"
     ? `intDiv(toUnixTimestamp64Milli(${timeColumns[table]}) - ${parameters.bind("Int64", originMs)}, 1000)`
     : `toUnixTimestamp64Second(${timeColumns[table]}) - ${parameters.bind("Int64", originMs / 1000)}`;
-}
-
-/** From what `bucketSql` answers to the position in `startsMs`. */
-export function bucketIndexes(buckets: Buckets): (bucket: number) => number | undefined {
-  if (uniformSeconds(buckets) !== undefined) return (bucket) => bucket;
-  const originMs = buckets.startsMs[0] as number;
-  const indexes = new Map(buckets.startsMs.map((start, index) => [(start - originMs) / 1000, index]));
-  return (bucket) => indexes.get(bucket);
-}
-
-/** What `bucketSql` answers for each bucket, in order. */
-export function bucketKeys(buckets: Buckets): number[] {
-  const originMs = buckets.startsMs[0] as number;
-  const uniform = uniformSeconds(buckets) !== undefined;
-  return buckets.startsMs.map((start, index) => (uniform ? index : (start - originMs) / 1000));
 }

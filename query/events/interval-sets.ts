@@ -15,7 +15,8 @@ import { tableOf } from "../sql/filters.ts";
 import { fromTable, rollupTable } from "../sql/scope.ts";
 import type { Buckets } from "../time/buckets.ts";
 import { instantMsMax, instantMsMin } from "../time/instants.ts";
-import { bucketKeys, bucketSql, rangeSql } from "./bucket-sql.ts";
+import { bucketSql, rangeSql } from "./bucket-sql.ts";
+import { bucketKeys } from "../sql/bucket-numbers.ts";
 import { eventConditions, type EventSelector } from "./event-conditions.ts";
 import { planSlices, rollupsOfUsers, type Slice } from "./plan-slices.ts";
 

@@ -2,6 +2,7 @@
 // the hour rollup, whole minutes (counts only) from the minute rollup, what is left from steps. Adding up counts
 // and joining sets of users over the slices is exact, whatever the mix.
 import type { EventTable, KeptTable } from "../sql/scope.ts";
+import { planByGranules } from "../time/plan-granules.ts";
 
 export interface Slice<Table = EventTable> {
   readonly table: Table;
@@ -35,26 +36,4 @@ export function planSlices<Table extends RollupTable | KeptTable>(
 ): Slice<Table | "steps">[] {
   const granules = rollups.map((table) => ({ table, ms: granuleMs[table] }));
   return planByGranules(range, boundsMs, granules, "steps");
-}
-
-/** The same for any tables; `rest` holds the rows themselves. */
-export function planByGranules<Table, Rest>(
-  range: { readonly fromMs: number; readonly endMs: number },
-  boundsMs: readonly number[],
-  rollups: readonly { readonly table: Table; readonly ms: number }[],
-  rest: Rest,
-): Slice<Table | Rest>[] {
-  if (range.fromMs >= range.endMs) return [];
-  const [coarsest, ...finer] = rollups;
-  if (coarsest === undefined) return [{ table: rest, ...range }];
-  const { table, ms: granule } = coarsest;
-  const innerFrom = Math.ceil(range.fromMs / granule) * granule;
-  const innerEnd = Math.floor(range.endMs / granule) * granule;
-  const aligned = boundsMs.every((bound) => bound <= innerFrom || bound >= innerEnd || bound % granule === 0);
-  if (innerFrom >= innerEnd || !aligned) return planByGranules(range, boundsMs, finer, rest);
-  return [
-    ...planByGranules({ fromMs: range.fromMs, endMs: innerFrom }, boundsMs, finer, rest),
-    { table, fromMs: innerFrom, endMs: innerEnd },
-    ...planByGranules({ fromMs: innerEnd, endMs: range.endMs }, boundsMs, finer, rest),
-  ];
 }

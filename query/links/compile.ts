@@ -2,11 +2,11 @@
 // hour. Counts by value and by interval come from one statement over one table: each table is read once, as it was at
 // one moment, so they agree with each other even while clicks are being stored.
 import type { LinkTable } from "../sql/scope.ts";
-import { bucketOfColumn } from "../events/bucket-sql.ts";
-import { planByGranules } from "../events/plan-slices.ts";
+import { bucketOfColumn } from "../sql/bucket-numbers.ts";
 import { Parameters } from "../sql/parameters.ts";
 import { fromTable } from "../sql/scope.ts";
 import type { Statement } from "../store/run-statement.ts";
+import { planByGranules } from "../time/plan-granules.ts";
 import type { Buckets } from "../time/buckets.ts";
 
 /** Every click has one value of it: its clicks by interval are all clicks by interval. */

@@ -5,7 +5,7 @@ import type { ResolvedLink } from "#schemas/links/link.ts";
 import { callService } from "#streams/call-service.ts";
 import type { Call } from "#streams/services.ts";
 import { answerQuery } from "../answer-query.ts";
-import { bucketIndexes } from "../events/bucket-sql.ts";
+import { bucketIndexes } from "../sql/bucket-numbers.ts";
 import { parseBody } from "../parse-body.ts";
 import { asParameters } from "../parse-parameters.ts";
 import type { QueryContext } from "../query-context.ts";

@@ -3,7 +3,7 @@
 // commit writes them. To add one: a field here, a line in each of the three functions, and a file that gathers and
 // writes it. Its table has the partition in its key, so that partitions never wait for each other's rows.
 import type { ClientBase } from "pg";
-import { gatherClicks, writeClicks, type ClickTotals } from "../links/click-totals.ts";
+import { gatherClicks, writeClicks, type ClickTotals } from "../effects/click-totals.ts";
 import { writeViolations, type ViolationTotal } from "../plans/violations.ts";
 import { gatherUsage, writeUsage, type UsageTotal } from "../projects/usage-totals.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";

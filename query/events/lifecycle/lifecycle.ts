@@ -7,7 +7,7 @@ import type { QueryRun } from "../../store/query-run.ts";
 import { readSetRows, turnoverOf } from "../../sets/count-in-parts.ts";
 import type { Turnover } from "../../sets/count-sets.ts";
 import type { TaskPool } from "../../task-pool.ts";
-import { bucketKeys } from "../bucket-sql.ts";
+import { bucketKeys } from "../../sql/bucket-numbers.ts";
 import { historyKey, personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
 import { loadPartialsOfSets } from "../partials-of-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";

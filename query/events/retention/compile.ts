@@ -7,7 +7,7 @@ import { Parameters } from "../../sql/parameters.ts";
 import { valueRankSql } from "../../sql/value-rank.ts";
 import type { ValueSource } from "../../sql/value-text.ts";
 import type { Statement } from "../../store/run-statement.ts";
-import { bucketKeys } from "../bucket-sql.ts";
+import { bucketKeys } from "../../sql/bucket-numbers.ts";
 import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { membersSql, valuedMembersSql } from "./members.ts";

@@ -1,6 +1,6 @@
 // Rows of the store as series of the answer: every bucket present, in order, labelled with its local start.
 import { breakdownNone, breakdownOther, type TrendsAnswerSeries } from "#schemas/query/trends.ts";
-import { bucketIndexes } from "../bucket-sql.ts";
+import { bucketIndexes } from "../../sql/bucket-numbers.ts";
 import { isZeroWhenEmpty } from "./aggregate-sql.ts";
 import { otherRank } from "../../sql/value-rank.ts";
 import { evaluateFormula } from "./formula.ts";
