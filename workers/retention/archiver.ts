@@ -126,7 +126,6 @@ export function manifestPath(path: string): string {
   return path.replace(/\.parquet$/, ".json");
 }
 
-// oxlint-disable-next-line require-await
 async function* oneOf(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }

@@ -1,6 +1,7 @@
 // Old events go, copied before where that is wanted, and come back: with workers killed at any moment, and while late
 // events arrive.
-import { readFile, stat } from "node:fs/promises";
+import { once } from "node:events";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -210,5 +211,99 @@ describe("retention", { timeout: 240_000 }, () => {
       );
     }
     expect((await call<RetentionPolicy>("policy", { id: "expiring" })).raw_gone).toEqual(months);
+  });
+
+  it("with late events, while workers are killed with -9", async () => {
+    let workers = bed.startWorkers("victim", { MILLRACE_DATA_DIR: dataDir });
+    for (let round = 0; round < 5; round += 1) {
+      // Of months that are gone, and of others.
+      await send(expiring, 120, (id) => (id % 12) * 20);
+      await sleep(Math.random() * 1_500);
+      bed.killAll();
+      workers = bed.startWorkers("victim", { MILLRACE_DATA_DIR: dataDir });
+      // Whoever lives looks at once.
+      await setPolicy("expiring", { raw_days: 30, archive: "disk" });
+      await sleep(500 + Math.random() * 2_500);
+    }
+    const all = sent.get(expiring)?.length ?? 0;
+    await waitFor(
+      () => accounts(expiring),
+      (found) => found.days === all && found.minutes === all,
+    );
+    await setPolicy("expiring", { raw_days: 30, archive: "disk" });
+    await stored(expiring, young(expiring));
+    await waitFor(openRemovals, (open) => open === 0);
+    const files = await archives(expiring);
+    expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(all - young(expiring));
+
+    const months = [...new Set(files.map(({ month }) => month))];
+    await call("restore", { months, keep_days: 1 }, expiring);
+    await sleep(Math.random() * 3_000);
+    workers.kill("SIGKILL");
+    await once(workers, "exit");
+    workers = bed.startWorkers("victim", { MILLRACE_DATA_DIR: dataDir });
+    const restored = await stored(expiring, all);
+    expect(restored).toMatchObject({ ids: all, minutes: all, days: all });
+    for (const month of months) {
+      await waitFor(
+        () => restoreOf(expiring, month),
+        (found) => found?.state === "restored",
+      );
+    }
+    expect(await accounts(kept)).toMatchObject({ rows: 300, days: 300 });
+
+    // What came late and went at once is known when it comes again.
+    const late = (sent.get(expiring) ?? []).filter(isOld).slice(-50);
+    await bed.publish(late);
+    await send(expiring, 10, () => 1);
+    expect(await stored(expiring, all + 10)).toMatchObject({ ids: all + 10, days: all + 10 });
+  });
+
+  it("takes erased people out of archives, and out of what is restored of them", async () => {
+    const gone = "user-7";
+    const theirs = (sent.get(expiring) ?? []).filter((event) => event.user_id === gone);
+    const archivedBefore = (await archives(expiring)).reduce((sum, { rows }) => sum + rows, 0);
+    expect(theirs.filter(isOld).length).toBeGreaterThan(0);
+    const { erasure_id: id } = (await callService(
+      bed.connection,
+      "svc.erasures.create",
+      { id: gone },
+      { requestId: "r", projectId: expiring, timeoutMs: 5_000 },
+    )) as { erasure_id: string };
+    await waitFor(
+      async () =>
+        (await bed.postgres.query<{ state: string }>("SELECT state FROM erasures WHERE id = $1", [id]))
+          .rows[0],
+      (row) => row?.state === "done",
+    );
+    const all = (sent.get(expiring)?.length ?? 0) - theirs.length;
+    expect(await accounts(expiring)).toMatchObject({ rows: all, days: all });
+    const files = await archives(expiring);
+    expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(archivedBefore - theirs.filter(isOld).length);
+    // Nothing lies there but what is listed.
+    const there = await readdir(join(dataDir, "archives", "expiring"), { recursive: true });
+    expect(there.filter((name) => name.endsWith(".parquet")).length).toBe(files.length);
+    expect(there.filter((name) => name.endsWith(".json")).length).toBe(files.length);
+
+    const months = [...new Set(files.map(({ month }) => month))];
+    await call("restore", { months, keep_days: 0 }, expiring);
+    await waitFor(
+      () => accounts(expiring),
+      (found) => found.rows < all,
+    );
+    await waitFor(
+      async () => (await call<{ restores: Restore[] }>("archives", {}, expiring)).restores,
+      (restores) => restores.every(({ state }) => state === "released"),
+    );
+    await call("restore", { months }, expiring);
+    expect(
+      await waitFor(
+        () => accounts(expiring),
+        (found) => found.rows === all && found.steps === all,
+      ),
+    ).toMatchObject({
+      ids: all,
+      days: all,
+    });
   });
 });

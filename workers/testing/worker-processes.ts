@@ -30,6 +30,8 @@ export interface Bed {
   /** Starts a worker process; `kill -9`, SIGSTOP and SIGTERM go to its pid. */
   startWorkers(instance: string, settings?: Readonly<Record<string, string>>): ChildProcess;
   publish(events: readonly LogEvent[]): Promise<void>;
+  /** With -9. */
+  killAll(): void;
   close(): Promise<void>;
 }
 
@@ -85,6 +87,9 @@ export async function startBed(): Promise<Bed> {
           client.publish(eventSubject(partition), writer.finish(), { headers: built }),
         ),
       );
+    },
+    killAll() {
+      for (const child of children) child.kill("SIGKILL");
     },
     async close() {
       for (const child of children) {
