@@ -12,7 +12,7 @@ const cleanMs = 600_000;
 /** Forgotten at once, at most. */
 const forgottenRows = 20_000;
 
-const sql = {
+export const requestStatements = {
   // A repeat waits here for the one that came first, and for how that ends.
   claim: `INSERT INTO link_requests AS old (project_id, key, body_hash) VALUES ($1, $2, $3)
     ON CONFLICT (project_id, key) DO UPDATE
@@ -47,16 +47,19 @@ export async function answerOnce<T extends object>(
     });
   }
   const hash = createHash("sha256").update(method).update("\n").update(body).digest();
-  const claimed = await client.query(sql.claim, [projectId, key, hash]);
+  const claimed = await client.query(requestStatements.claim, [projectId, key, hash]);
   if (claimed.rowCount === 0) {
-    const { rows } = await client.query<{ body_hash: Buffer; answer: T }>(sql.find, [projectId, key]);
+    const { rows } = await client.query<{ body_hash: Buffer; answer: T }>(requestStatements.find, [
+      projectId,
+      key,
+    ]);
     const first = rows[0];
     if (first === undefined || !first.body_hash.equals(hash))
       throw new MillraceError("IDEMPOTENCY_KEY_REUSED");
     return { answer: first.answer, isRepeat: true };
   }
   const answer = await work();
-  await client.query(sql.end, [projectId, key, JSON.stringify(answer)]);
+  await client.query(requestStatements.end, [projectId, key, JSON.stringify(answer)]);
   return { answer, isRepeat: false };
 }
 
@@ -64,7 +67,7 @@ export async function answerOnce<T extends object>(
 export function forgetOldRequests(postgres: Postgres, log: Logger): { stop(): void } {
   const forget = (): void => {
     postgres
-      .query(sql.forget)
+      .query(requestStatements.forget)
       .catch((error: unknown) => log.warn({ err: error }, "old requests could not be forgotten"));
   };
   const timer = setInterval(forget, cleanMs);
