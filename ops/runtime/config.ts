@@ -213,6 +213,14 @@ export const configTable = {
     description:
       "Bucket for archives of projects that want them there (https://key:secret@host:port/bucket/folder?region=…).",
   },
+  MILLRACE_SECRETS_KEY: {
+    kind: "string",
+    default: undefined,
+    secret: true,
+    description:
+      "Seals secrets of webhooks in Postgres: a long random text, the same for all workers. Made and kept in the data " +
+      "directory when Postgres is embedded; unset with your own Postgres: they are stored as they are.",
+  },
   MILLRACE_SMTP_URL: {
     kind: "url",
     default: undefined,
@@ -305,6 +313,7 @@ export interface Config {
   readonly dedupeDays: number;
   readonly clickhouseMemoryBytesMax: number;
   readonly archiveS3Url: string | undefined;
+  readonly secretsKey: string | undefined;
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   /** Private networks that webhooks may reach, as CIDRs. */
@@ -418,6 +427,7 @@ export function readConfig(env: Environment = process.env): Config {
     dedupeDays: integer("MILLRACE_DEDUPE_DAYS"),
     clickhouseMemoryBytesMax: integer("MILLRACE_CLICKHOUSE_MEMORY_BYTES_MAX"),
     archiveS3Url: text("MILLRACE_ARCHIVE_S3_URL"),
+    secretsKey: text("MILLRACE_SECRETS_KEY"),
     smtpUrl: text("MILLRACE_SMTP_URL"),
     mailFrom: text("MILLRACE_MAIL_FROM") as string,
     webhookPrivate,

@@ -24,8 +24,9 @@ export function planTiers(options: {
   env: NodeJS.ProcessEnv;
   urls: ServerUrls;
   keys: DefaultKeys;
+  secretsKey: string | undefined;
 }): TierPlan[] {
-  const { config, urls, keys } = options;
+  const { config, urls, keys, secretsKey } = options;
   const env = {
     ...options.env,
     MILLRACE_NATS_URL: urls.nats,
@@ -35,6 +36,7 @@ export function planTiers(options: {
     MILLRACE_WRITE_KEY: keys.write,
     MILLRACE_READ_KEY: keys.read,
     MILLRACE_ADMIN_KEY: keys.admin,
+    ...(secretsKey === undefined ? {} : { MILLRACE_SECRETS_KEY: secretsKey }),
   };
   const workers = Array.from({ length: config.workerProcesses }, (_, index): TierPlan => {
     return { tier: "workers", instance: `workers-${index + 1}`, env };

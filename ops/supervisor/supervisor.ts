@@ -11,6 +11,7 @@ import { startWarden, type Warden } from "../embedded/warden.ts";
 import type { Config } from "../runtime/config.ts";
 import { exitCodes } from "../runtime/life-cycle.ts";
 import { ensureDefaultKeys, keysPath } from "./default-keys.ts";
+import { ensureSecretsKey } from "./secrets-key.ts";
 import { edgeUrl, requireFreeEdgePort, waitUntilEdgeReady } from "./edge.ts";
 import { keepRunning, type Child, type KeptPart } from "./keep-running.ts";
 import { watchLogFiles } from "./log-files.ts";
@@ -90,6 +91,7 @@ class Installation {
     print(`data in ${dataDir}`);
 
     const { keys, isNew } = await ensureDefaultKeys(config);
+    const secretsKey = await ensureSecretsKey(config);
     const urls = await this.#startServers();
     await writeServerUrls(dataDir, urls);
     this.#proceed();
@@ -102,7 +104,7 @@ class Installation {
       applied.length === 0 ? "tables up to date" : `tables up to date (${applied.length} migrations applied)`,
     );
 
-    const tiers = planTiers({ config, env: this.#options.env, urls, keys });
+    const tiers = planTiers({ config, env: this.#options.env, urls, keys, secretsKey });
     for (const { tier, instance, env } of tiers) {
       this.#proceed();
       const group = tier === "ingest" ? this.#edge : this.#inner;

@@ -1,5 +1,6 @@
 // Works off the outbox: takes what is due, makes one attempt, writes down what became of it.
 import type { Logger } from "#ops/runtime/log.ts";
+import type { Seal } from "#ops/runtime/seal.ts";
 import type { AlertNotification } from "#schemas/alerts/incident.ts";
 import { Lanes } from "../background/lanes.ts";
 import type { DeliveryClaim, DeliveryOutbox } from "./delivery-outbox.ts";
@@ -17,6 +18,7 @@ export class AlertSender {
   readonly #outbox: DeliveryOutbox;
   readonly #guard: AddressGuard;
   readonly #sendMail: SendMail | undefined;
+  readonly #seal: Seal;
   readonly #metrics: AlertMetrics;
   readonly #log: Logger;
   readonly #lanes: Lanes<DeliveryClaim>;
@@ -26,12 +28,14 @@ export class AlertSender {
     outbox: DeliveryOutbox;
     guard: AddressGuard;
     sendMail: SendMail | undefined;
+    seal: Seal;
     metrics: AlertMetrics;
     log: Logger;
   }) {
     this.#outbox = options.outbox;
     this.#guard = options.guard;
     this.#sendMail = options.sendMail;
+    this.#seal = options.seal;
     this.#metrics = options.metrics;
     this.#log = options.log;
     this.#lanes = new Lanes({
@@ -91,8 +95,16 @@ export class AlertSender {
     signal: AbortSignal,
   ): Promise<Attempt> {
     if (destination.type === "webhook") {
-      const { url, secret } = destination;
+      const { url } = destination;
       const { deliveryId, body } = claim;
+      const secret = destination.secret === null ? null : this.#seal.open(destination.secret, destination.id);
+      if (secret === undefined) {
+        return {
+          told: false,
+          status: null,
+          error: "its secret was sealed with another MILLRACE_SECRETS_KEY",
+        };
+      }
       return sendWebhook({ url, secret, deliveryId, body }, this.#guard, { nowMs: Date.now(), signal });
     }
     if (this.#sendMail === undefined) return { told: false, status: null, error: "no mail server is set" };

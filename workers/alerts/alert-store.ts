@@ -8,6 +8,7 @@ import { alertColumns, showAlert, type AlertRow, type StoredDestination } from "
 import { insertDeliveries } from "./delivery-outbox.ts";
 import { closeIncident } from "./incidents.ts";
 import { addressOf } from "./read-alert.ts";
+import type { Seal } from "#ops/runtime/seal.ts";
 import { transact } from "#ops/runtime/transact.ts";
 
 /** Runs in the transaction that changes the alert: what is kept for its query follows it. Null: it is gone. */
@@ -21,10 +22,12 @@ export type OnChange = (
 export class AlertStore {
   readonly #postgres: Postgres;
   readonly #onChange: OnChange;
+  readonly #seal: Seal;
 
-  constructor(postgres: Postgres, onChange: OnChange) {
+  constructor(postgres: Postgres, onChange: OnChange, seal: Seal) {
     this.#postgres = postgres;
     this.#onChange = onChange;
+    this.#seal = seal;
   }
 
   /** Throws CONFLICT when the project has too many. */
@@ -35,7 +38,7 @@ export class AlertStore {
         `INSERT INTO alerts (public_id, project_id, name, query, rule, grace_seconds, destinations, enabled)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          RETURNING ${alertColumns}, (SELECT count(*) FROM alerts WHERE project_id = $2) AS others`,
-        [publicId, projectId, ...valuesOf(alert, [])],
+        [publicId, projectId, ...valuesOf(alert, [], this.#seal)],
       );
       const row = rows[0] as AlertRow & { others: string };
       if (Number(row.others) >= alertLimits.alertsMax) {
@@ -70,7 +73,7 @@ export class AlertStore {
              generation = generation + 1, lease_until = '-infinity', due_at = '-infinity', failures = 0, error = NULL,
              updated_at = now()
          WHERE public_id = $1 AND project_id = $2 RETURNING ${alertColumns}`,
-        [publicId, projectId, ...valuesOf(alert, before.destinations), before.kept],
+        [publicId, projectId, ...valuesOf(alert, before.destinations, this.#seal), before.kept],
       );
       const row = rows[0] as AlertRow;
       if (!before.kept) {
@@ -137,13 +140,13 @@ export class AlertStore {
   }
 }
 
-function valuesOf(alert: AlertShape, known: readonly StoredDestination[]): unknown[] {
+function valuesOf(alert: AlertShape, known: readonly StoredDestination[], seal: Seal): unknown[] {
   return [
     alert.name,
     JSON.stringify(alert.query),
     JSON.stringify(alert.rule),
     alert.grace_seconds ?? graceSecondsDefault(alert.query),
-    JSON.stringify(storedDestinations(alert.destinations, known)),
+    JSON.stringify(storedDestinations(alert.destinations, known, seal)),
     alert.enabled ?? true,
   ];
 }
@@ -152,6 +155,7 @@ function valuesOf(alert: AlertShape, known: readonly StoredDestination[]): unkno
 function storedDestinations(
   given: AlertShape["destinations"],
   known: readonly StoredDestination[],
+  seal: Seal,
 ): StoredDestination[] {
   const byAddress = new Map(known.map((destination) => [addressOf(destination), destination]));
   return given.map((destination): StoredDestination => {
@@ -159,7 +163,8 @@ function storedDestinations(
     const id = before?.id ?? `dst_${crypto.randomUUID().replaceAll("-", "").slice(0, 12)}`;
     if (destination.type === "email") return { id, type: "email", to: destination.to };
     const kept = before?.type === "webhook" ? before.secret : null;
-    const secret = destination.secret === undefined ? kept : destination.secret;
+    const given = destination.secret;
+    const secret = given === undefined ? kept : given === null ? null : seal.close(given, id);
     return { id, type: "webhook", url: new URL(destination.url).href, secret };
   });
 }

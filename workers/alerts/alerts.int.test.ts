@@ -45,6 +45,7 @@ beforeAll(async () => {
       MILLRACE_POSTGRES_URL: bed.servers.postgresUrl,
       MILLRACE_CLICKHOUSE_URL: bed.servers.clickhouseUrl,
       MILLRACE_WEBHOOK_PRIVATE: "127.0.0.0/8",
+      MILLRACE_SECRETS_KEY: "a key of this test",
     }),
     connection: bed.connection,
     postgres: bed.postgres,
@@ -303,6 +304,12 @@ it("secrets are never answered, stay when an alert is replaced, and go when aske
   const kept = await call<SavedAlert>("replace", threshold("gt", 1_000_000, { destinations }), alert.id);
   const listed = await call<unknown>("list", {});
   expect(JSON.stringify([alert, kept, listed])).not.toContain(secret);
+  // Nor does a copy of the database tell them.
+  const { rows } = await bed.postgres.query<{ destinations: string }>(
+    "SELECT destinations::text FROM alerts WHERE destinations::text LIKE '%\"secret\": \"%'",
+  );
+  expect(rows.length).toBeGreaterThan(0);
+  expect(JSON.stringify(rows)).not.toContain(secret);
   expect(kept.destinations).toEqual(alert.destinations);
   const removed = await call<SavedAlert>(
     "replace",

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Config } from "#ops/runtime/config.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { createSeal } from "#ops/runtime/seal.ts";
 import { AlertEvaluator } from "./alert-evaluator.ts";
 import { AlertSender } from "./alert-sender.ts";
 import { serveAlerts } from "./alert-service.ts";
@@ -24,12 +25,14 @@ export function startAlerts(options: {
   log: Logger;
 }): { stop(): Promise<void> } {
   const { config, connection, postgres, log } = options;
+  const seal = createSeal(config.secretsKey);
   const ledger = new EvaluationLedger(postgres);
   const outbox = new DeliveryOutbox(postgres);
   const metrics = createAlertMetrics(options.registry, ledger, outbox);
   const sender = new AlertSender({
     outbox,
     guard: new AddressGuard(config.webhookPrivate, portsOfStores(config)),
+    seal,
     sendMail: createSendMail(config.smtpUrl, config.mailFrom),
     metrics,
     log,
@@ -39,7 +42,7 @@ export function startAlerts(options: {
   evaluator.start();
   const service = serveAlerts({
     connection,
-    store: new AlertStore(postgres, options.onChange),
+    store: new AlertStore(postgres, options.onChange, seal),
     incidents: new IncidentStore(postgres),
     evaluator,
     sender,
