@@ -1,5 +1,6 @@
 // Short links at one edge, over HTTP, with a real log and a real Redis of its own.
 import { mkdtemp, rm } from "node:fs/promises";
+import { get } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -375,6 +376,34 @@ describe("what is remembered", () => {
     await expect
       .poll(async () => (await visit("/appears")).status, { interval: 5, timeout: 1_000 })
       .toBe(302);
+  });
+});
+
+describe("visits of one address", () => {
+  it("are limited by the second, and nobody else notices", async () => {
+    await links.put({ code: "busy001" });
+    const limited = await startEdge(servers.natsUrl, { env: { MILLRACE_REDIRECTS_PER_SECOND_MAX: "20" } });
+    const visitFrom = (localAddress: string): Promise<{ status: number; retryAfter: string | undefined }> =>
+      new Promise((resolve, reject) => {
+        const request = get(`${limited.url}/busy001`, { localAddress, agent: false }, (response) => {
+          response.resume();
+          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"] });
+        });
+        request.on("error", reject);
+      });
+    try {
+      const greedy = await Promise.all(Array.from({ length: 100 }, () => visitFrom("127.0.0.2")));
+      const refused = greedy.filter(({ status }) => status === 429);
+      // A second may end in between.
+      expect(refused.length).toBeGreaterThanOrEqual(60);
+      expect(new Set(refused.map(({ retryAfter }) => retryAfter))).toEqual(new Set(["1"]));
+      const others = await Promise.all(
+        Array.from({ length: 100 }, (_, index) => visitFrom(`127.0.1.${index + 1}`)),
+      );
+      expect(new Set(others.map(({ status }) => status))).toEqual(new Set([302]));
+    } finally {
+      await limited.stop();
+    }
   });
 });
 
