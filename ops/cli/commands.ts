@@ -28,6 +28,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "show the keys of the project default; list, make, rotate and revoke keys",
     load: async () => (await import("./keys.ts")).command,
   },
+  links: {
+    summary: "list short links, make one, or show how often it was clicked",
+    load: async () => (await import("./links.ts")).command,
+  },
   replay: {
     summary: "bring blocks that could not be processed back into the log, or list them",
     load: async () => (await import("./replay.ts")).command,
