@@ -1,88 +1,34 @@
 // Links as the edge sees them: through the service on NATS, over the real Postgres and Redis.
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startServers } from "#ops/embedded/start-servers.ts";
-import { createClickHouse } from "#ops/runtime/clickhouse.ts";
-import { createLogger } from "#ops/runtime/log.ts";
-import { migrate } from "#ops/runtime/migrate.ts";
-import { createPostgres, type Postgres } from "#ops/runtime/postgres.ts";
+import type { Postgres } from "#ops/runtime/postgres.ts";
 import { transact } from "#ops/runtime/transact.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import { decodeCachedLink, linkClicksKey, linkKey, linksChangedSubject } from "#schemas/links/link-cache.ts";
 import type { Link, LinkBulkResult, LinkImportResult } from "#schemas/links/link-contract.ts";
 import type { ResolvedLink } from "#schemas/links/link.ts";
-import { callService, callStream } from "#streams/call-service.ts";
-import { connectNats } from "#streams/connect.ts";
-import { connectLinkCache } from "./announce-links.ts";
-import { serveLinks } from "./link-service.ts";
+import { startLinksBed, type Asked, type LinksBed } from "../testing/links-bed.ts";
 import { LinkStore } from "./link-store.ts";
-import { createLinkMetrics } from "./metrics.ts";
 import { readNewLink } from "./read-link.ts";
 
-const stops: (() => Promise<unknown> | void)[] = [];
-let connection: Awaited<ReturnType<typeof connectNats>>;
+let bed: LinksBed;
+let connection: LinksBed["connection"];
 let postgres: Postgres;
 let redis: Redis;
-const projects: number[] = [];
+let projects: readonly number[];
 
 beforeAll(async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), "millrace-links-"));
-  const servers = await startServers({ dataDir, parts: ["nats", "postgres", "clickhouse", "valkey"] });
-  stops.push(() => rm(dataDir, { recursive: true, force: true }));
-  stops.push(() => servers.stop());
-  const log = createLogger({ level: "error", name: "test" });
-  connection = await connectNats({ url: servers.natsUrl, name: "test", log });
-  stops.push(() => connection.close());
-  postgres = createPostgres(servers.postgresUrl, { name: "test", connectionsMax: 8 });
-  stops.push(() => postgres.end());
-  const clickhouse = createClickHouse(servers.clickhouseUrl, { name: "test" });
-  await migrate({ postgres, clickhouse });
-  await clickhouse.close();
-  redis = new Redis(servers.redisUrl);
-  stops.push(() => redis.disconnect());
-  for (const name of ["one", "two"]) {
-    const { rows } = await postgres.query<{ id: number }>(
-      "INSERT INTO projects (public_id, name, retention) VALUES ($1, $1, '{\"raw_days\": 90}') RETURNING id",
-      [name],
-    );
-    projects.push(rows[0]?.id as number);
-  }
-  const cache = connectLinkCache(servers.redisUrl);
-  await new Promise((resolve) => cache?.once("ready", resolve));
-  const service = serveLinks({
-    connection,
-    postgres,
-    redis: cache,
-    publicUrl: "https://go.example",
-    metrics: createLinkMetrics(new Registry()),
-    log,
-  });
-  stops.push(() => service.stop());
+  bed = await startLinksBed();
+  ({ connection, postgres, redis, projects } = bed);
 });
 
-afterAll(async () => {
-  for (const stop of stops.toReversed()) await stop();
-});
+afterAll(() => bed.stop());
 
-interface Asked {
-  readonly parameters?: Record<string, string>;
-  readonly project?: number;
-}
-
-function call<T>(method: string, payload: object, { parameters, project = 0 }: Asked = {}): Promise<T> {
-  return callService(connection, `svc.links.${method}`, payload, {
-    requestId: "request",
-    projectId: projects[project] as number,
-    timeoutMs: 30_000,
-    ...(parameters === undefined ? {} : { parameters }),
-  }) as Promise<T>;
-}
-
+const call = <T>(method: string, payload: object, asked?: Asked): Promise<T> =>
+  bed.call<T>(method, payload, asked);
+const read = (method: string, payload: object): Promise<{ type: string; bytes: Buffer }> =>
+  bed.read(method, payload);
 const create = (body: object, asked?: Asked): Promise<Link> => call("create", body, asked);
 const update = (code: string, body: object, asked: Asked = {}): Promise<Link> =>
   call("update", body, { ...asked, parameters: { code, ...asked.parameters } });
@@ -97,25 +43,6 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
     throw error;
   }
   return "no error";
-}
-
-async function read(method: string, payload: object): Promise<{ type: string; bytes: Buffer }> {
-  const pieces: Uint8Array[] = [];
-  let type = "";
-  await callStream(
-    connection,
-    `svc.links.${method}`,
-    payload,
-    { requestId: "r", projectId: projects[0] as number, timeoutMs: 10_000 },
-    {
-      onStart: ({ headers }) => {
-        type = headers["content-type"] ?? "";
-      },
-      onChunk: (bytes) => void pieces.push(bytes.slice()),
-      signal: new AbortController().signal,
-    },
-  );
-  return { type, bytes: Buffer.concat(pieces) };
 }
 
 describe("making links", () => {
