@@ -55,6 +55,8 @@ class FrameSession implements SocketHandler {
   readonly #origin: Origin;
   readonly #keyTimer: NodeJS.Timeout;
   #key: ResolvedKey | undefined;
+  #keyText = "";
+  #isAsking = false;
   /** Frames are taken up one after the other: their events must reach the log in order. */
   #chain: Promise<void> | undefined;
   readonly #unanswered: Frame[] = [];
@@ -88,6 +90,8 @@ class FrameSession implements SocketHandler {
       );
       return;
     }
+    if (this.#key !== undefined) this.#recheckKey();
+    if (this.#closed) return;
     const frame: Frame = { number: (this.#frames += 1), answer: undefined };
     this.#unanswered.push(frame);
     if (!isText) {
@@ -140,10 +144,38 @@ class FrameSession implements SocketHandler {
     }
     try {
       this.#key = await resolveKey(this.#options.keys, text, ["write"]);
+      this.#keyText = text;
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error;
       this.#refuse(error, closeCodes.unauthorized);
     }
+  }
+
+  /** A key that was revoked or ended opens nothing from the next frame on; limits that were changed hold. */
+  #recheckKey(): void {
+    if (this.#isAsking) return;
+    try {
+      const key = resolveKey(this.#options.keys, this.#keyText, ["write"]);
+      if (!(key instanceof Promise)) {
+        this.#key = key;
+        return;
+      }
+      // Not remembered any more: frames go on with what was known until it is asked for again.
+      this.#isAsking = true;
+      key
+        .then((now) => (this.#key = now))
+        .catch((error: unknown) => this.#endOfKey(error))
+        .finally(() => (this.#isAsking = false));
+    } catch (error) {
+      this.#endOfKey(error);
+    }
+  }
+
+  #endOfKey(error: unknown): void {
+    // A service that is away is no reason to stop what was allowed.
+    if (!(error instanceof MillraceError) || error.retryable) return;
+    this.#refuse(error, closeCodes.unauthorized);
+    this.#closed = true;
   }
 
   /** False when the frame has to wait: nothing of it was taken. */

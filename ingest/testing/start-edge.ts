@@ -46,6 +46,8 @@ export interface EdgeUnderTest {
   port: number;
   connection: NatsConnection;
   lookups(): number;
+  /** The key opens nothing any more, and edges are told. */
+  revoke(key: string): void;
   stop(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function startEdge(
   const log = createLogger({ level: "warn", name: "ingest" });
   const connection = await connectNats({ url: natsUrl, name: "test", log });
   let lookups = 0;
+  const keys = new Map(resolvedKeys);
   const projects = serve(connection, {
     service: "projects",
     log,
@@ -63,7 +66,7 @@ export async function startEdge(
       resolve_key: async (payload) => {
         lookups += 1;
         const { keyHash } = JSON.parse(new TextDecoder().decode(payload)) as { keyHash: string };
-        return resolvedKeys.get(keyHash) ?? null;
+        return keys.get(keyHash) ?? null;
       },
       begin_action: async () => ({ id: "1" }),
       end_action: async () => null,
@@ -83,6 +86,12 @@ export async function startEdge(
     port: edge.port,
     connection,
     lookups: () => lookups,
+    revoke(key) {
+      const hash = hashKey(key);
+      const projectId = keys.get(hash)?.projectId;
+      keys.delete(hash);
+      connection.publish("projects.changed", JSON.stringify({ projectId }));
+    },
     async stop() {
       await edge.stop();
       await projects.stop();
