@@ -5,7 +5,7 @@ import { eventLimits, isId, isUserId, type LogEvent } from "#schemas/events/even
 import type { Places } from "../geo/places.ts";
 import type { Place } from "../geo/read-place.ts";
 import { checkValue, stringifyValue } from "./check-value.ts";
-import { createEventId } from "./create-event-id.ts";
+import { createEventId } from "../create-event-id.ts";
 import { parseTimestamp } from "./parse-timestamp.ts";
 
 /** What is known about the request that carries the event. */

@@ -7,7 +7,7 @@ import type { MillraceError } from "#schemas/errors.ts";
 import { partitionOf } from "#schemas/hash.ts";
 import type { Commit } from "#streams/publisher-block.ts";
 import type { Publisher } from "#streams/publisher.ts";
-import { createEventId } from "../events/create-event-id.ts";
+import { createEventId } from "../create-event-id.ts";
 import type { LinkCounters } from "./metrics.ts";
 import type { PreparedLink } from "./prepared-link.ts";
 import { readUtm, utmNames, type UtmName } from "./read-utm.ts";

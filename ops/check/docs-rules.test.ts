@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { configTable } from "../runtime/config.ts";
+import { configTable } from "../runtime/settings.ts";
 import { findBrokenLinks, listVariables } from "./docs-rules.ts";
 import { listProjectFiles, projectRoot } from "./project-files.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { errorCatalogue } from "#schemas/errors.ts";
-import { configTable } from "../runtime/config.ts";
+import { configTable } from "../runtime/settings.ts";
 import { generatedPages } from "./generate-docs.ts";
 import { projectRoot } from "./project-files.ts";
 

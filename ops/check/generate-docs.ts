@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { errorCatalogue } from "#schemas/errors.ts";
 import { buildOverview } from "#grafana/overview.ts";
-import { configTable } from "../runtime/config.ts";
+import { configTable } from "../runtime/settings.ts";
 import { listClientFiles } from "./emit-client.ts";
 import { projectRoot } from "./project-files.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { configTable } from "../runtime/config.ts";
+import { configTable } from "../runtime/settings.ts";
 import { commands } from "./commands.ts";
 import { buildCommandHelp, buildHelp } from "./help.ts";
 

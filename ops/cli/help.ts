@@ -1,5 +1,5 @@
 // The text of --help: commands, options, and every MILLRACE_* variable from the table of settings.
-import { configTable } from "../runtime/config.ts";
+import { configTable } from "../runtime/settings.ts";
 import type { Command } from "./command.ts";
 import { commands } from "./commands.ts";
 

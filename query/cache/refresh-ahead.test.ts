@@ -6,7 +6,13 @@ import { nothingExpired } from "../expiry/expiry.ts";
 import { RefreshAhead } from "./refresh-ahead.ts";
 
 function world() {
-  const state = { limits: projectLimitsDefault, positions: "1", epoch: "0", settled: true, expiry: nothingExpired };
+  const state = {
+    limits: projectLimitsDefault,
+    positions: "1",
+    epoch: "0",
+    settled: true,
+    expiry: nothingExpired,
+  };
   const made: string[] = [];
   let nowMs = 0;
   const ahead = new RefreshAhead({

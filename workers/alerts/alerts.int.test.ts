@@ -306,7 +306,7 @@ it("secrets are never answered, stay when an alert is replaced, and go when aske
   expect(JSON.stringify([alert, kept, listed])).not.toContain(secret);
   // Nor does a copy of the database tell them.
   const { rows } = await bed.postgres.query<{ destinations: string }>(
-    "SELECT destinations::text FROM alerts WHERE destinations::text LIKE '%\"secret\": \"%'",
+    'SELECT destinations::text FROM alerts WHERE destinations::text LIKE \'%"secret": "%\'',
   );
   expect(rows.length).toBeGreaterThan(0);
   expect(JSON.stringify(rows)).not.toContain(secret);
