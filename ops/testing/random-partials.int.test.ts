@@ -203,7 +203,7 @@ async function refresh(world: World, share: number): Promise<number> {
     if (seen.has(claim.selectorId)) break;
     seen.add(claim.selectorId);
     // Later than the pause between two times that a day is done.
-    const found = await findDueDays(clickhouse, claim, nowMs + 3_600_000, signal);
+    const found = await findDueDays(clickhouse, claim, nowMs + 3_600_000, [], signal);
     let { kept } = found.days;
     for (let { due } = found; due.length > 0;) {
       const taken = takeDays(due, 200, 20);

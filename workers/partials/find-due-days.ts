@@ -1,5 +1,6 @@
 // The closed days of a selector that are to be computed: never done, or rows came since.
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
+import type { MsRange } from "#schemas/retention/month.ts";
 import type { SelectorClaim, SelectorDays } from "./selector-ledger.ts";
 
 export const dayMs = 86_400_000;
@@ -21,11 +22,12 @@ export interface DueDay {
   readonly rows: number;
 }
 
-/** Newest first. */
+/** Newest first. Of days in `gone` there are no rows any more: what is kept of them stays, nothing is made. */
 export async function findDueDays(
   clickhouse: ClickHouse,
   claim: SelectorClaim,
   nowMs: number,
+  gone: readonly MsRange[],
   signal: AbortSignal,
 ): Promise<{ due: DueDay[]; days: SelectorDays }> {
   const { event } = claim.definition;
@@ -41,12 +43,15 @@ export async function findDueDays(
     again_before: nowMs / 1000 - againSecondsMin,
     tried_after: nowMs / 1000 - refusedSeconds,
     limit: dueDaysMax,
+    gone_first: gone.map(({ fromMs }) => fromMs / dayMs),
+    gone_end: gone.map(({ endMs }) => endMs / dayMs),
   };
   const ofEvent = event === null ? "" : "AND event = {event:String}";
   const states = `SELECT event, day_number, sum(now) AS rows_now,
       sum(seen) = rows_now AND max(is_kept) = 1 AS kept,
       sum(seen) = rows_now AND max(is_kept) = 0 AND max(found) > {values_max:UInt64} AND max(written) > {tried_after:Float64} AS refused,
-      max(written) < {again_before:Float64} AS may_begin
+      max(written) < {again_before:Float64} AS may_begin,
+      arrayExists((first, last) -> day_number >= first AND day_number < last, {gone_first:Array(Int32)}, {gone_end:Array(Int32)}) AS is_gone
     FROM (
       SELECT event, toInt32(intDiv(toUnixTimestamp64Second(day), 86400)) AS day_number, sum(events) AS now,
         toUInt64(0) AS seen, toUInt8(0) AS is_kept, toUInt64(0) AS found, toFloat64(0) AS written
@@ -75,14 +80,14 @@ export async function findDueDays(
     return (await result.json<Row>()).data;
   };
   const [totals] = await run<[number, number, number]>(
-    `SELECT countIf(kept), countIf(refused), countIf(NOT kept AND NOT refused) FROM (${states})`,
+    `SELECT countIf(kept), countIf(refused), countIf(NOT kept AND NOT refused AND NOT is_gone) FROM (${states})`,
   );
   const [kept, refused, behind] = totals ?? [0, 0, 0];
   const due =
     behind === 0
       ? []
       : await run<[string, number, number]>(
-          `SELECT event, day_number, rows_now FROM (${states}) WHERE NOT kept AND NOT refused AND may_begin
+          `SELECT event, day_number, rows_now FROM (${states}) WHERE NOT kept AND NOT refused AND NOT is_gone AND may_begin
            ORDER BY day_number DESC, event LIMIT {limit:UInt32}`,
         );
   return {

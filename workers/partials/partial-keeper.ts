@@ -89,7 +89,13 @@ export class PartialKeeper {
   async #round(claim: SelectorClaim, signal: AbortSignal): Promise<void> {
     const { clickhouse, ledger } = this.#options;
     const startedMs = performance.now();
-    let { due, days } = await findDueDays(clickhouse, claim, Date.now(), signal);
+    let { due, days } = await findDueDays(
+      clickhouse,
+      claim,
+      Date.now(),
+      await ledger.goneRanges(claim.projectId),
+      signal,
+    );
     const statement = due.length === 0 ? undefined : await this.#compile(claim);
     while (statement !== undefined && due.length > 0 && performance.now() - startedMs < roundMsMax) {
       const workedMs = performance.now();

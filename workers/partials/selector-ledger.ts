@@ -1,6 +1,7 @@
 // Who works on which selector when: claims with a lease, so that only one worker computes a selector's days at a
 // time, and what became of each try.
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { rangesOfMonths, type MsRange } from "#schemas/retention/month.ts";
 import type { SelectorDefinition } from "#schemas/selectors/selector.ts";
 
 /** A claim that did not end by then counts as failed, and another worker may begin. */
@@ -41,6 +42,15 @@ export class SelectorLedger {
 
   constructor(postgres: Postgres) {
     this.#postgres = postgres;
+  }
+
+  /** Time of which stored events were removed. */
+  async goneRanges(projectId: number): Promise<MsRange[]> {
+    const { rows } = await this.#postgres.query<{ month: number }>(
+      "SELECT month FROM raw_months_gone WHERE project_id = $1 AND NOT restored",
+      [projectId],
+    );
+    return rangesOfMonths(rows.map(({ month }) => month));
   }
 
   /** The selector that is due the longest; undefined when none is. */

@@ -73,6 +73,23 @@ export class RawStore {
     return rows.map(({ project }) => project);
   }
 
+  /** How many rows of the removal are there, by project. */
+  async rowsUpTo(
+    partition: RawPartition,
+    removal: { readonly projects: readonly number[]; readonly uptoMs: number },
+    signal: AbortSignal,
+  ): Promise<Map<number, number>> {
+    const rows = await this.#rows<{ project: number; there: number }>(
+      `SELECT project_id AS project, count() AS there FROM events
+       WHERE ${inPartition} AND project_id IN {projects:Array(UInt32)}
+         AND stored_at <= fromUnixTimestamp64Milli({upto:Int64}, 'UTC')
+       GROUP BY project`,
+      { ...parametersOf(partition), projects: removal.projects, upto: removal.uptoMs },
+      signal,
+    );
+    return new Map(rows.map(({ project, there }) => [project, there]));
+  }
+
   /** How many rows of other projects, or stored later, share the partition. */
   async others(
     partition: RawPartition,

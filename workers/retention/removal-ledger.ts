@@ -185,11 +185,11 @@ export class RemovalLedger {
     });
   }
 
-  /** Only while nothing was removed, and after its files were. */
+  /** Only while no row was removed, and after its files were. */
   async forget(removal: Removal): Promise<void> {
     await transact(this.#postgres, async (client) => {
       await client.query("DELETE FROM archives WHERE removal_id = $1", [removal.id]);
-      await client.query("DELETE FROM raw_removals WHERE id = $1 AND state = 'copying'", [removal.id]);
+      await client.query("DELETE FROM raw_removals WHERE id = $1 AND state <> 'done'", [removal.id]);
     });
   }
 

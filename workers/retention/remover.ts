@@ -3,10 +3,10 @@
 // dropped was stored before the removal's instant, and is in a verified archive where one is wanted.
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Archiver } from "./archiver.ts";
-import { rowsOfArchive, type RawPartition } from "./archive-rows.ts";
+import type { RawPartition } from "./archive-rows.ts";
 import { projectsExpired, type ProjectPolicy } from "./decide-expiry.ts";
 import type { RetentionMetrics } from "./metrics.ts";
-import { parametersOf, rawTables, type RawStore } from "./raw-store.ts";
+import { rawTables, type RawStore } from "./raw-store.ts";
 import type { Removal, RemovalLedger } from "./removal-ledger.ts";
 import { whileLogRests } from "./rest-of-log.ts";
 
@@ -64,57 +64,47 @@ export class Remover {
         if (archive === undefined) continue;
         metrics.rowsArchived.inc(await archiver.copy(removal, projectId, archive, signal));
       }
-      if (!(await this.#isWhole(removal, wanted as ProjectPolicy[], signal))) {
-        await this.#forget(removal);
-        return true;
-      }
       await ledger.beginRemoving(removal);
     }
     await store.rememberIds(removal, removal, nowMs - repeatDaysMax * dayMs, signal);
-    if (!(await this.#remove(removal, signal))) return false;
+    const outcome = await this.#remove(removal, signal);
+    if (outcome === "later") return false;
+    if (outcome === "changed") {
+      await this.#forget(removal);
+      return true;
+    }
     await ledger.finish(removal);
     metrics.partitionsRemoved.inc();
     return true;
   }
 
-  /**
-   * Whether the archives hold as many rows as are there. There may be fewer rows than were copied, when somebody was
-   * erased meanwhile; more would be rows that a clock that was set back dates before the removal's instant.
-   */
-  async #isWhole(removal: Removal, wanted: readonly ProjectPolicy[], signal: AbortSignal): Promise<boolean> {
-    const { store, ledger } = this.#options;
-    const archives = await ledger.ofRemoval(removal);
-    for (const { projectId, archive } of wanted) {
-      if (archive === undefined) continue;
-      const parameters = { ...parametersOf(removal), project: projectId, upto: removal.uptoMs };
-      const { rows } = await store.summarize("events", rowsOfArchive, parameters, signal);
-      const copied = archives.find((each) => each.projectId === projectId);
-      if (rows > (copied?.state === "stored" ? copied.rows : 0)) return false;
-    }
-    return true;
-  }
-
-  async #remove(removal: Removal, signal: AbortSignal): Promise<boolean> {
-    const { postgres, store } = this.#options;
+  async #remove(removal: Removal, signal: AbortSignal): Promise<"done" | "later" | "changed"> {
+    const { postgres, store, ledger } = this.#options;
+    const copied = new Map((await ledger.ofRemoval(removal)).map(({ projectId, rows }) => [projectId, rows]));
     const dropped = await whileLogRests(postgres, async (resting) => {
       const both = AbortSignal.any([signal, resting]);
+      // Fewer than were copied, when somebody was erased meanwhile. More are rows that a clock that was set back dates
+      // before the removal's instant: everything is decided anew.
+      const there = await store.rowsUpTo(removal, removal, both);
+      for (const [projectId, rows] of copied) if ((there.get(projectId) ?? 0) > rows) return "changed";
       const others = await store.others(removal, removal, both);
       // Batches are compared with the store by their row counts: those of the removed rows would seem lost.
       await postgres.query("DELETE FROM log_batches");
-      if (others > 0) return false;
+      if (others > 0) return "shared";
       await store.dropPartition("events", removal, both);
-      return true;
+      return "dropped";
     });
-    if (dropped === undefined) return false;
+    if (dropped === undefined) return "later";
+    if (dropped === "changed") return "changed";
     // Others have rows in the partition, or some came since: these stay, whatever it costs.
-    if (!dropped) {
+    if (dropped === "shared") {
       await store.deleteRows(removal, removal, signal);
-      return true;
+      return "done";
     }
     for (const table of rawTables) {
       if (table !== "events") await store.dropPartition(table, removal, signal);
     }
-    return true;
+    return "done";
   }
 
   async #forget(removal: Removal): Promise<void> {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ArchiveEntry, Manifest, Restore } from "#schemas/retention/archive.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import type { RetentionPolicy, RetentionPolicyChange } from "#schemas/retention/policy.ts";
+import { startObjectStore } from "#ops/testing/object-store.ts";
 import { callService } from "#streams/call-service.ts";
 import { buildEvent, startBed, type Bed } from "../testing/worker-processes.ts";
 
@@ -305,5 +306,24 @@ describe("retention", { timeout: 240_000 }, () => {
       ids: all,
       days: all,
     });
+  });
+
+  it("keeps archives in a bucket", async () => {
+    const objects = await startObjectStore();
+    try {
+      bed.killAll();
+      bed.startWorkers("bucket", { MILLRACE_DATA_DIR: dataDir, MILLRACE_ARCHIVE_S3_URL: objects.url });
+      await setPolicy("kept", { raw_days: 30, archive: "s3" });
+      await stored(kept, young(kept));
+      await waitFor(openRemovals, (open) => open === 0);
+      const files = await archives(kept);
+      expect(files.reduce((sum, { rows }) => sum + rows, 0)).toBe(300 - young(kept));
+      expect((await objects.list()).length).toBe(2 * files.length);
+      const months = [...new Set(files.map(({ month }) => month))];
+      await call("restore", { months }, kept);
+      expect(await stored(kept, 300)).toMatchObject({ ids: 300 });
+    } finally {
+      await objects.stop();
+    }
   });
 });
