@@ -15,9 +15,13 @@ const sources = listProjectFiles().filter(
 /** `log.warn({ … }, "the message")`, over several lines too. */
 const call = /\blog\.(warn|error|fatal)\(\s*(?:\{[^}]*\}\s*,\s*)?"([^"]+)"/gi;
 
-const inCode = sources.flatMap((path) =>
-  [...read(path).matchAll(call)].map(([, level = "", message = ""]) => `${level} ${message}`),
-);
+/** What the lanes of background work say when nothing could be claimed. */
+const trouble = /\btrouble: "([^"]+)"/g;
+
+const inCode = sources.flatMap((path) => [
+  ...[...read(path).matchAll(call)].map(([, level = "", message = ""]) => `${level} ${message}`),
+  ...[...read(path).matchAll(trouble)].map(([, message = ""]) => `warn ${message}`),
+]);
 
 const inGuide = [
   ...read("docs/guides/operations.md").matchAll(/^\| (warn|error|fatal) \| ([^|]+) \|/gm),
