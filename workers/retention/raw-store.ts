@@ -200,18 +200,22 @@ export class RawStore {
     await this.#everywhere(`ALTER TABLE ${table} DROP PARTITION ID '${id}'`, signal);
   }
 
-  /** Puts what is staged in the place of the partition: again is the same as once. */
+  /**
+   * Puts what is staged in the place of the partition: again is the same as once. Not by REPLACE PARTITION, which
+   * refuses to put nothing there, and a table or a shard may have nothing to put (few people, none of the sample).
+   */
   async replacePartition(
     table: (typeof rawTables)[number],
     partition: RawPartition,
     signal: AbortSignal,
   ): Promise<void> {
     const id = partitionId(partition.retentionClass, partition.month);
+    await this.dropPartition(table, partition, signal);
     const cluster = this.clickhouseCluster;
     const query =
       cluster === undefined
-        ? `ALTER TABLE ${table} REPLACE PARTITION ID '${id}' FROM ${table}_staging`
-        : `ALTER TABLE ${table}_local ${onClusterSql(cluster)} REPLACE PARTITION ID '${id}' FROM ${table}_staging_local`;
+        ? `ALTER TABLE ${table} ATTACH PARTITION ID '${id}' FROM ${table}_staging`
+        : `ALTER TABLE ${table}_local ${onClusterSql(cluster)} ATTACH PARTITION ID '${id}' FROM ${table}_staging_local`;
     await this.#run(query, signal);
   }
 

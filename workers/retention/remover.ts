@@ -91,7 +91,8 @@ export class Remover {
       // Batches are compared with the store by their row counts: those of the removed rows would seem lost.
       await postgres.query("DELETE FROM log_batches");
       if (others > 0) return "shared";
-      await store.dropPartition("events", removal, both);
+      // Waited for to its end, whoever stops: the store would go on with it after the moment is over.
+      await store.dropPartition("events", removal, new AbortController().signal);
       return "dropped";
     });
     if (dropped === undefined) return "later";

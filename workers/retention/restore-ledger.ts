@@ -62,13 +62,13 @@ export class RestoreLedger {
           [projectId, month],
         );
         const name = nameOfMonth(month);
-        if (found[0]?.archived !== true) {
-          throw new MillraceError("ARCHIVE_NOT_FOUND", { message: `There is no archive of ${name}.` });
-        }
-        if (found[0].removing || found[0].releasing) {
+        if (found[0]?.removing === true || found[0]?.releasing === true) {
           throw new MillraceError("CONFLICT", {
             message: `Events of ${name} are just being removed; try again in a minute.`,
           });
+        }
+        if (found[0]?.archived !== true) {
+          throw new MillraceError("ARCHIVE_NOT_FOUND", { message: `There is no archive of ${name}.` });
         }
         const { rows } = await client.query<RestoreRow>(
           `INSERT INTO restores (id, project_id, month, retention_class, keep_until)
