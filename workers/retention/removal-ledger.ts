@@ -87,9 +87,11 @@ export class RemovalLedger {
     }));
   }
 
+  /** One that is under way goes on instead. */
   async begin(partition: RawPartition, projects: readonly number[], uptoMs: number): Promise<void> {
     await this.#postgres.query(
-      "INSERT INTO raw_removals (retention_class, month, upto_ms, projects) VALUES ($1, $2, $3, $4)",
+      `INSERT INTO raw_removals (retention_class, month, upto_ms, projects) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (retention_class, month) WHERE state <> 'done' DO NOTHING`,
       [partition.retentionClass, partition.month, uptoMs, projects],
     );
   }

@@ -326,4 +326,23 @@ describe("retention", { timeout: 240_000 }, () => {
       await objects.stop();
     }
   });
+
+  it("removes counts that are too old, and nobody else's", async () => {
+    const others = await accounts(kept);
+    await setPolicy("expiring", { raw_days: 30, aggregate_days: 60, archive: "disk" });
+    const { aggregates_from: from } = await waitFor(
+      () => call<RetentionPolicy>("policy", { id: "expiring" }),
+      (policy) => policy.aggregates_from !== null,
+    );
+    const date = new Date(now - 60 * dayMs);
+    expect(from).toBe(new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)).toISOString());
+    const left = (sent.get(expiring) ?? []).filter(
+      (event) => event.timestamp >= Date.parse(from ?? "") && event.user_id !== "user-7",
+    ).length;
+    await waitFor(
+      () => accounts(expiring),
+      (found) => found.minutes === left && found.days === left,
+    );
+    expect(await accounts(kept)).toEqual(others);
+  });
 });
