@@ -48,6 +48,8 @@ async function viewsOfEvents(clickhouse: ClickHouse): Promise<View[]> {
   const rows = await result.json<{ name: string; as_select: string; create_table_query: string }>();
   const views = rows
     .filter((row) => source.test(row.as_select))
+    // Those of clicks of links read what stands in their properties; no such event is generated.
+    .filter((row) => !/\bproperties\b/.test(row.as_select))
     .map((row) => ({
       name: row.name,
       target: / TO (\S+)/.exec(row.create_table_query)?.[1] ?? "",
