@@ -107,7 +107,7 @@ describe("what is gone is never a smaller number", { timeout: 240_000 }, () => {
     expect(await total(large)).toBe((old + 50) / 2);
     asking = false;
     await asker;
-    expect([...seen].sort()).toEqual([(old + 50) / 2, "410 RAW_DATA_EXPIRED"]);
+    expect(seen).toEqual(new Set([(old + 50) / 2, "410 RAW_DATA_EXPIRED"]));
     expect([...counted]).toEqual([old + 50]);
     expect(
       await ask(installation, "admin", "POST", "/v1/archives/restore", { months: ["2011-01"] }),
