@@ -76,6 +76,20 @@ test("holds the sender back while nobody reads, and lets it go on", async () => 
   body.destroy(new Error("over"));
 });
 
+test("a connection that was held back goes on once the body is whole, whether it is read or not", async () => {
+  vi.useFakeTimers();
+  const { body, source } = open();
+  body.take(bytes(900_000, 1), false);
+  body.take(bytes(100, 2), true);
+  expect(source).toMatchObject({ pauses: 1, resumes: 1 });
+  vi.advanceTimersByTime(60_000);
+  let received = 0;
+  for await (const piece of body) received += piece.length;
+  vi.advanceTimersByTime(60_000);
+  expect(received).toBe(900_100);
+  expect(source).toMatchObject({ pauses: 1, resumes: 1 });
+});
+
 test("a silent sender is given up, but not while it is held back", async () => {
   vi.useFakeTimers();
   const { body } = open();

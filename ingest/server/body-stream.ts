@@ -73,6 +73,9 @@ export class BodyStream implements AsyncIterable<Buffer> {
     if (isLast) {
       this.#isWhole = true;
       clearTimeout(this.#deadline);
+      // The end may come with what was read before the pause; the next request comes over the same connection.
+      if (this.#isPaused) this.#source.resume();
+      this.#isPaused = false;
     } else if (this.#ahead < aheadBytesMax) {
       this.#idle = setTimeout(() => this.#timeOut(), this.#limits.idleMs);
     } else if (!this.#isPaused) {
