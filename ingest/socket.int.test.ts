@@ -144,22 +144,6 @@ test.each([
   expect(client.answers).toMatchObject([{ error: { code } }]);
 });
 
-test("a key that is revoked opens nothing more, on a connection that was open before either", async () => {
-  const client = await Client.connect(edge.port, testKeys.limited);
-  client.send({ event: "before", user_id: "u" });
-  expect((await client.answered(1))[0]).toMatchObject({ ack: 1, accepted: 1 });
-  edge.revoke(testKeys.limited);
-  // The edge is told within moments; until then frames are taken.
-  for (let sent = 1; ; sent += 1) {
-    client.send({ event: "after", user_id: "u" });
-    const answers = await client.answered(sent + 1);
-    if (answers[sent]?.error?.code === "UNAUTHORIZED") break;
-    expect(sent).toBeLessThan(100);
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  expect(await client.closed).toMatchObject({ code: 4401, reason: "UNAUTHORIZED" });
-});
-
 test("a plain request is told to upgrade", async () => {
   const response = await fetch(`${edge.url}/v1/ingest`);
   expect(response.status).toBe(426);
