@@ -4,6 +4,7 @@ import { cohortLimits, type Cohort, type CohortState } from "#schemas/cohorts/co
 import { MillraceError } from "#schemas/errors.ts";
 import { invalidQuery } from "#schemas/query/check.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { transact } from "#ops/runtime/transact.ts";
 
 /** Older members than this are not what was promised: the cohort shows as overdue. */
 export const overdueAfterSeconds = 60;
@@ -47,7 +48,7 @@ export class CohortStore {
 
   /** Throws CONFLICT when the project has too many, INVALID_QUERY when a cohort that is named went away. */
   async create(projectId: number, cohort: NewCohort): Promise<Pending> {
-    return this.#transact(async (client) => {
+    return transact(this.#postgres, async (client) => {
       const publicId = `coh_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
       const isStatic = "ids" in cohort;
       const { rows } = await client.query<{ id: number; others: string }>(
@@ -69,7 +70,7 @@ export class CohortStore {
 
   /** Throws COHORT_NOT_FOUND, or CONFLICT when it has a rule or would have too many ids. */
   async addIds(projectId: number, publicId: string, ids: readonly string[]): Promise<Pending> {
-    return this.#transact(async (client) => {
+    return transact(this.#postgres, async (client) => {
       const { rows } = await client.query<{ id: number; is_static: boolean }>(
         `SELECT id, definition IS NULL AS is_static FROM cohorts
          WHERE project_id = $1 AND public_id = $2 AND deleted_at IS NULL FOR UPDATE`,
@@ -117,7 +118,7 @@ export class CohortStore {
 
   /** Throws COHORT_NOT_FOUND, or CONFLICT that names a cohort whose definition needs this one. */
   async delete(projectId: number, publicId: string): Promise<{ id: number; generation: number }> {
-    return this.#transact(async (client) => {
+    return transact(this.#postgres, async (client) => {
       const { rows } = await client.query<{ id: number; generation: string }>(
         `UPDATE cohorts SET deleted_at = now(), generation = generation + 1
          WHERE project_id = $1 AND public_id = $2 AND deleted_at IS NULL RETURNING id, generation`,
@@ -140,21 +141,6 @@ export class CohortStore {
       await client.query("DELETE FROM cohort_ids WHERE cohort_id = $1", [found.id]);
       return { id: found.id, generation: Number(found.generation) };
     });
-  }
-
-  async #transact<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#postgres.connect();
-    try {
-      await client.query("BEGIN");
-      const result = await work(client);
-      await client.query("COMMIT");
-      return result;
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type SavedInsight,
 } from "#schemas/insights/insight.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { transact } from "#ops/runtime/transact.ts";
 
 interface InsightRow {
   id: number;
@@ -35,7 +36,7 @@ export class InsightStore {
 
   /** Throws CONFLICT when the project has too many. */
   async create(projectId: number, insight: InsightShape, onChange: OnChange): Promise<SavedInsight> {
-    return this.#transact(async (client) => {
+    return transact(this.#postgres, async (client) => {
       const publicId = `ins_${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
       const { rows } = await client.query<InsightRow & { others: string }>(
         `INSERT INTO insights (public_id, project_id, name, description, kind, query, range_days)
@@ -61,7 +62,7 @@ export class InsightStore {
     insight: InsightShape,
     onChange: OnChange,
   ): Promise<SavedInsight> {
-    return this.#transact(async (client) => {
+    return transact(this.#postgres, async (client) => {
       const { rows } = await client.query<InsightRow>(
         `UPDATE insights
          SET name = $3, description = $4, kind = $5, query = $6, range_days = $7, updated_at = now()
@@ -93,7 +94,7 @@ export class InsightStore {
 
   /** Throws INSIGHT_NOT_FOUND. */
   async delete(projectId: number, publicId: string, onChange: OnChange): Promise<void> {
-    await this.#transact(async (client) => {
+    await transact(this.#postgres, async (client) => {
       const { rows } = await client.query<InsightRow>(
         `DELETE FROM insights WHERE public_id = $1 AND project_id = $2 RETURNING id, ${columns}`,
         [publicId, projectId],
@@ -101,21 +102,6 @@ export class InsightStore {
       existing(rows);
       await onChange(client, { id: (rows[0] as InsightRow).id, publicId });
     });
-  }
-
-  async #transact<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#postgres.connect();
-    try {
-      await client.query("BEGIN");
-      const result = await work(client);
-      await client.query("COMMIT");
-      return result;
-    } catch (error) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
   }
 }
 
