@@ -34,6 +34,7 @@ describe("ids that are joined", { timeout: 60_000 }, () => {
     for (let tries = 0; ; tries += 1) {
       const result = await bed.clickhouse.query({
         query: `SELECT (SELECT count() FROM events WHERE project_id = {project:UInt32}) AS rows,
+          (SELECT count() FROM steps WHERE project_id = {project:UInt32}) AS steps,
           (SELECT arraySort(groupArray(arrayStringConcat(ids, '+'))) FROM (
             SELECT arraySort(groupUniqArray(if(user_id = '', concat('a:', anonymous_id), user_id))) AS ids
             FROM events LEFT JOIN (SELECT * FROM persons FINAL WHERE project_id = {project:UInt32}) AS joined
@@ -43,8 +44,9 @@ describe("ids that are joined", { timeout: 60_000 }, () => {
         query_params: { project: projectId },
         format: "JSONEachRow",
       });
-      const [row] = await result.json<{ rows: string; persons: string[] }>();
-      if (Number(row?.rows) === rows) return row?.persons ?? [];
+      const [row] = await result.json<{ rows: string; steps: string; persons: string[] }>();
+      // Both: an insert fills the tables one after the other.
+      if (Number(row?.rows) === rows && Number(row?.steps) === rows) return row?.persons ?? [];
       if (tries > 200) throw new Error(`${row?.rows} of ${rows} rows`);
       await sleep(50);
     }
