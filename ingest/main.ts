@@ -111,7 +111,11 @@ export async function start(
     const places = await openPlaces(config.geoFile, log);
     releasers.add("places", () => places.stop());
     const originOf = createReadOrigin(places, access.clientAddress);
-    const plans = new RejectingPlans({ connection, log });
+    const plans = new RejectingPlans({
+      connection,
+      log,
+      onViolation: (violation) => access.use.violation(violation),
+    });
     releasers.add("tracking plans", () => plans.stop());
     const intake = new Intake({
       limits,

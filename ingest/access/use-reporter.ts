@@ -1,7 +1,9 @@
-// What only the edges know of a project's use: rejected events, bytes, queries, and when keys were used. Counted in
+// What only the edges know of a project's use: rejected events, the rules of tracking plans they broke, bytes, queries,
+// and when keys were used. Counted in
 // memory and reported every few seconds; an edge that dies takes at most what it counted since its last report with it.
 import { randomUUID } from "node:crypto";
 import type { Logger } from "#ops/runtime/log.ts";
+import { ViolationTotals, type ViolationTotal } from "#schemas/plans/violation-totals.ts";
 import { dayOf, type EdgeUse, type UseReport } from "#schemas/projects/usage.ts";
 import type { KeyCache } from "./key-cache.ts";
 
@@ -32,6 +34,7 @@ export class UseReporter {
   readonly #counts = new Map<number, Counts>();
   /** Of days that are over. */
   readonly #finished: Counts[] = [];
+  readonly #violations = new ViolationTotals();
   readonly #timer: NodeJS.Timeout;
   #dayEndsAtMs = 0;
   #day = "";
@@ -52,6 +55,10 @@ export class UseReporter {
     const counts = this.#find(projectId);
     counts.rejected += rejected;
     counts.bytes += bytes;
+  }
+
+  violation(violation: Omit<ViolationTotal, "events">): void {
+    this.#violations.add(violation);
   }
 
   query(projectId: number): void {
@@ -109,9 +116,10 @@ export class UseReporter {
       uses.push(counts);
     }
     const keys = this.#rounds % reportLimits.keysEvery === 0 ? this.#keysUsed() : [];
-    if (uses.length === 0 && keys.length === 0) return undefined;
+    const violations = this.#violations.take();
+    if (uses.length === 0 && keys.length === 0 && violations.length === 0) return undefined;
     this.#number += 1;
-    return { run: this.#run, number: this.#number, uses, keys };
+    return { run: this.#run, number: this.#number, uses, keys, violations };
   }
 
   #keysUsed(): UseReport["keys"] {

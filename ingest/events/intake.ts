@@ -157,7 +157,8 @@ export class Intake {
       } else {
         code = checkEvent(event, arrival, scratch);
         if (code === undefined) {
-          message = plans.violationOf(key.projectId, scratch.event, (event as SentEvent).properties);
+          const { properties } = event as SentEvent;
+          message = plans.violationOf(key.projectId, scratch.event, properties, arrival.receivedAtMs);
           if (message !== undefined) code = "PLAN_VIOLATED";
         }
       }

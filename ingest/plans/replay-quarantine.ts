@@ -3,7 +3,7 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
 import { compileBody } from "#schemas/operations/read-body.ts";
-import { quarantineLimits, QuarantineReplay } from "#schemas/plans/quarantine.ts";
+import { quarantineLimits, QuarantineReplay, type QuarantinedPayloads } from "#schemas/plans/quarantine.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
 import { callService } from "#streams/call-service.ts";
 import type { KeyCache } from "../access/key-cache.ts";
@@ -16,12 +16,6 @@ const askMsMax = 30_000;
 const readReplay = compileBody(QuarantineReplay);
 
 type Json = Record<string, unknown>;
-
-interface Page {
-  readonly payloads: readonly Json[];
-  readonly left: boolean;
-  readonly asOf: string;
-}
 
 interface Refused {
   readonly event_id: string;
@@ -46,20 +40,24 @@ export function createReplayQuarantine(options: ReplayOptions): Handler {
     const { patch, ...meant } = readReplay(payload);
     let replayed = 0;
     const rejected: Refused[] = [];
-    let left = true;
-    while (left && replayed + rejected.length < quarantineLimits.replayMax && !exchange.done) {
-      const page = await ask<Page>(options, "svc.query.quarantined_payloads", meant, key, exchange.requestId);
+    let cursor: string | null | undefined;
+    while (cursor !== null && replayed + rejected.length < quarantineLimits.replayMax && !exchange.done) {
+      const page = await ask<QuarantinedPayloads>(
+        options,
+        "svc.query.quarantined_payloads",
+        { ...meant, cursor },
+        key,
+        exchange.requestId,
+      );
       const done = await replayPage(options, key, page, patch);
       replayed += done.replayed.length;
       rejected.push(...done.rejected);
       // Only now: what was not confirmed is still there for the next try.
       const closing = { ids: done.replayed, outcome: "replayed", asOf: page.asOf };
       await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
-      left = page.left;
-      // What cannot be replayed stays, and would be met again.
-      if (done.rejected.length > 0) break;
+      cursor = page.next;
     }
-    exchange.answer(200, JSON.stringify({ replayed, rejected, left }));
+    exchange.answer(200, JSON.stringify({ replayed, rejected, left: cursor !== null }));
   };
 }
 
@@ -82,7 +80,7 @@ async function ask<T>(
 async function replayPage(
   { intake }: ReplayOptions,
   key: ResolvedKey,
-  page: Page,
+  page: QuarantinedPayloads,
   patch: object | undefined,
 ): Promise<{ replayed: string[]; rejected: Refused[] }> {
   const ids = page.payloads.map((payload) => String(payload["event_id"]));

@@ -131,6 +131,19 @@ test("observe counts what differs, and keeps nothing aside", { timeout: 120_000 
     "properties.price type",
   ]);
   expect(await quarantined("observed")).toEqual([]);
+
+  // What its sender repeats is no further violation, in one batch or later.
+  const missing = async (): Promise<number> => {
+    const answer = await ask(installation, "read", "GET", "/v1/schemas/observed/violations");
+    const { violations } = answer.body as { violations: { rule: string; events: number }[] };
+    return violations.find(({ rule }) => rule === "required")?.events ?? 0;
+  };
+  const bad = { event: "observed", user_id: "u", event_id: "observed-once", properties: {} };
+  await send([bad, bad]);
+  await expect.poll(missing, { timeout: visibleMsMax }).toBe(1);
+  await send([bad]);
+  await send([{ event: "observed", user_id: "u", properties: {} }]);
+  await expect.poll(missing, { timeout: visibleMsMax }).toBe(2);
 });
 
 test("reject answers the sender, and its good neighbours come in", { timeout: 120_000 }, async () => {
@@ -147,6 +160,17 @@ test("reject answers the sender, and its good neighbours come in", { timeout: 12
     },
   });
   await expect.poll(() => countOf("rejected"), { timeout: visibleMsMax }).toBe(1);
+  // Those that the edge refused are counted, too.
+  await send(Array.from({ length: 5 }, () => ({ ...bad, properties: { price: "1" } })));
+  await expect
+    .poll(
+      async () => {
+        const answer = await ask(installation, "read", "GET", "/v1/schemas/rejected/violations");
+        return (answer.body as { violations: { rule: string; mode: string; events: number }[] }).violations;
+      },
+      { timeout: visibleMsMax },
+    )
+    .toContainEqual(expect.objectContaining({ rule: "type", mode: "reject", events: 5 }));
 });
 
 test(
@@ -231,4 +255,46 @@ test("what is deleted is gone, and comes back only when it is sent again", { tim
   await expect
     .poll(() => quarantined("given_up").then((events) => events.length), { timeout: visibleMsMax })
     .toBe(1);
+});
+
+test("pages end before they are too large, and all of them are replayed", { timeout: 180_000 }, async () => {
+  await putPlan("large", "quarantine");
+  await untilInForce("large");
+  const total = 400;
+  for (let from = 0; from < total; from += 100) {
+    const events = Array.from({ length: 100 }, (_, index) => ({
+      event: "large",
+      user_id: `u${from + index}`,
+      event_id: `large-${from + index}`,
+      properties: { text: "x".repeat(30_000) },
+    }));
+    expect(await send(events)).toMatchObject({ status: 202, body: { accepted: 100 } });
+  }
+  const ids = new Set<string>();
+  let pages = 0;
+  await expect
+    .poll(
+      async () => {
+        ids.clear();
+        pages = 0;
+        for (let cursor: string | null = ""; cursor !== null; pages += 1) {
+          const path: string = `/v1/quarantine?event=large&limit=1000${cursor === "" ? "" : `&cursor=${cursor}`}`;
+          const { status, body } = await ask(installation, "read", "GET", path);
+          expect(status).toBe(200);
+          for (const { event_id: id } of (body as Page).events) ids.add(id);
+          cursor = (body as Page).next;
+        }
+        return ids.size;
+      },
+      { timeout: visibleMsMax },
+    )
+    .toBe(total);
+  expect(pages).toBeGreaterThan(1);
+  const replayed = await ask(installation, "admin", "POST", "/v1/quarantine/replay", {
+    event: "large",
+    patch: { properties: { price: 1 } },
+  });
+  expect(replayed).toMatchObject({ status: 200, body: { replayed: total, rejected: [], left: false } });
+  await expect.poll(() => countOf("large"), { timeout: visibleMsMax }).toBe(total);
+  expect(await quarantined("large")).toEqual([]);
 });

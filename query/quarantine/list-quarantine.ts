@@ -6,6 +6,7 @@ import {
   quarantineLimits,
   QuarantineList,
   QuarantineRemoval,
+  type QuarantinedPayloads,
   type QuarantinedEvent,
   type QuarantineFilter,
   type QuarantinePage,
@@ -26,10 +27,19 @@ interface Place {
   readonly eventId: string;
 }
 
+interface Selection {
+  readonly filter: QuarantineFilter;
+  readonly after: Place | undefined;
+  readonly ids: readonly string[] | undefined;
+  readonly limit: number;
+}
+
 interface Entry extends Place {
   readonly code: string;
   readonly message: string;
   readonly payload: Record<string, unknown>;
+  /** Of the payload as text. */
+  readonly bytes: number;
 }
 
 /** svc.query.quarantine */
@@ -48,30 +58,46 @@ export async function quarantine(
     throw wrongParameter("limit", `must be a whole number from 1 to ${quarantineLimits.pageMax}`);
   }
   const after = cursor === undefined ? undefined : readCursor(cursor);
-  const entries = await findEntries(context, call, { filter, after, ids: undefined, limit: limit + 1 });
-  const shown = entries.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    events: shown.map(toQuarantined),
-    next: entries.length > limit && last !== undefined ? writeCursor(last) : null,
-  };
+  const { page, next } = await readPage(context, call, { filter, after, ids: undefined, limit });
+  return { events: page.map(toQuarantined), next };
 }
 
-/** svc.query.quarantined_payloads: whole events of the log, for a replay; `left` more of them are meant. */
+/** svc.query.quarantined_payloads, for workers and edges. */
 export async function quarantinedPayloads(
   context: QueryContext,
   payload: Uint8Array,
   call: Call,
-): Promise<{ payloads: Record<string, unknown>[]; left: boolean; asOf: string }> {
-  const { ids, ...filter } = asInvalid("INVALID_BODY", () => checkRemoval(parseBody(payload)));
+): Promise<QuarantinedPayloads> {
+  const { cursor, ...meant } = parseBody(payload) as { cursor?: string };
+  const { ids, ...filter } = asInvalid("INVALID_BODY", () => checkRemoval(meant));
+  const after = cursor === undefined ? undefined : readCursor(cursor);
   const asOf = await storeNow(context, call);
-  const limit = quarantineLimits.pageMax;
-  const entries = await findEntries(context, call, { filter, after: undefined, ids, limit: limit + 1 });
-  return {
-    payloads: entries.slice(0, limit).map((entry) => entry.payload),
-    left: entries.length > limit,
-    asOf,
-  };
+  const { page, next } = await readPage(context, call, {
+    filter,
+    after,
+    ids,
+    limit: quarantineLimits.pageMax,
+  });
+  return { payloads: page.map((entry) => entry.payload), next, asOf };
+}
+
+/** Payloads of 32 KB make a page of them larger than an answer may be: it ends before. */
+async function readPage(
+  context: QueryContext,
+  call: Call,
+  options: Selection,
+): Promise<{ page: Entry[]; next: string | null }> {
+  const entries = await findEntries(context, call, { ...options, limit: options.limit + 1 });
+  let bytes = 0;
+  let count = 0;
+  for (const entry of entries.slice(0, options.limit)) {
+    bytes += entry.bytes;
+    if (count > 0 && bytes > quarantineLimits.pageBytesMax) break;
+    count += 1;
+  }
+  const page = entries.slice(0, count);
+  const last = page.at(-1);
+  return { page, next: last !== undefined && entries.length > count ? writeCursor(last) : null };
 }
 
 async function storeNow(context: QueryContext, call: Call): Promise<string> {
@@ -83,16 +109,7 @@ async function storeNow(context: QueryContext, call: Call): Promise<string> {
   return (rows[0] as [string])[0];
 }
 
-async function findEntries(
-  context: QueryContext,
-  call: Call,
-  options: {
-    filter: QuarantineFilter;
-    after: Place | undefined;
-    ids: readonly string[] | undefined;
-    limit: number;
-  },
-): Promise<Entry[]> {
+async function findEntries(context: QueryContext, call: Call, options: Selection): Promise<Entry[]> {
   const { filter, after, ids, limit } = options;
   const parameters = new Parameters();
   const among = ["outcome = 'quarantined'"];
@@ -135,6 +152,7 @@ async function findEntries(
       code,
       message,
       payload: JSON.parse(body) as Record<string, unknown>,
+      bytes: Buffer.byteLength(body),
     }),
   );
 }

@@ -13,6 +13,8 @@ export const planLimits = {
   patternLengthMax: 200,
   /** Plans of one project. */
   plansMax: 1_000,
+  /** Of all plans in force of a project, with their Avro: they are listed in one answer. */
+  listBytesMax: 4 * 1024 * 1024,
   descriptionLengthMax: 2_000,
   /** Violations that are told of one event. */
   violationsMax: 10,
@@ -91,6 +93,15 @@ export interface ActivePlan {
 export interface ActivePlans {
   readonly revision: number;
   readonly plans: readonly ActivePlan[];
+}
+
+/** One answer of `svc.plans.rejecting`: plans of mode reject, in parts. */
+export interface RejectingPart {
+  readonly revision: number;
+  /** Undefined when the edge knows this revision. */
+  readonly plans: readonly ActivePlan[] | undefined;
+  /** Where the next part begins; undefined after the last. */
+  readonly next: number | undefined;
 }
 
 /** Announces that plans were changed. */

@@ -4,6 +4,8 @@ import { Type, type Static } from "@sinclair/typebox";
 export const quarantineLimits = {
   pageDefault: 100,
   pageMax: 1_000,
+  /** Of a page's payloads; it ends early, and says that there are more. */
+  pageBytesMax: 3 * 1024 * 1024,
   /** Events that one request replays; it says how many are left. */
   replayMax: 10_000,
   idsMax: 10_000,
@@ -60,6 +62,15 @@ export const QuarantineRemoval = Type.Object(
   { additionalProperties: false },
 );
 export type QuarantineRemoval = Static<typeof QuarantineRemoval>;
+
+/** One answer of `svc.query.quarantined_payloads`: whole events of the log, to be replayed or deleted. */
+export interface QuarantinedPayloads {
+  readonly payloads: readonly Record<string, unknown>[];
+  /** Where the next page begins; null after the last. */
+  readonly next: string | null;
+  /** By the store's clock: what is kept aside later is not meant. */
+  readonly asOf: string;
+}
 
 export const QuarantineReplay = Type.Object(
   {

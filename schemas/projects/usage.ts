@@ -1,5 +1,6 @@
 // What a project used, by day (UTC): what became of its events, and what only the edges know.
 import { Type, type Static } from "@sinclair/typebox";
+import type { ViolationTotal } from "../plans/violation-totals.ts";
 
 export const usageDaysMax = 400;
 export const usageDaysDefault = 30;
@@ -66,6 +67,8 @@ export interface UseReport {
   readonly uses: readonly EdgeUse[];
   /** Ids of keys, and when each was last used (epoch milliseconds). */
   readonly keys: readonly (readonly [keyId: string, lastUsedAtMs: number])[];
+  /** Of tracking plans, by events that were refused. Absent from edges of an older version. */
+  readonly violations?: readonly ViolationTotal[];
 }
 
 /** `svc.projects.events_taken`: what the log took of a project so far, as far as it is stored. */

@@ -4,7 +4,8 @@
 // writes it. Its table has the partition in its key, so that partitions never wait for each other's rows.
 import type { ClientBase } from "pg";
 import { gatherClicks, writeClicks, type ClickTotals } from "../effects/click-totals.ts";
-import { writeViolations, type ViolationTotal } from "../plans/violations.ts";
+import type { ViolationTotal } from "#schemas/plans/violation-totals.ts";
+import { writeViolations } from "../plans/violations.ts";
 import { gatherUsage, writeUsage, type UsageTotal } from "../projects/usage-totals.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 

@@ -1,6 +1,5 @@
 // Runs in a pool thread: one batch of a partition from blocks to a block of rows, touching the partition's
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
-import type { ActivePlan } from "#schemas/plans/plan.ts";
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
 import type { ErasedKey } from "../erasure/erased-keys.ts";
@@ -9,7 +8,8 @@ import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
 import { gatherEffects, type BatchEffects } from "./batch-effects.ts";
 import { decodeBlocks } from "./decode-blocks.ts";
-import { checkPlans } from "./check-plans.ts";
+import type { SharedPlans } from "../plans/shared-plans.ts";
+import { checkPlans, countViolations } from "./check-plans.ts";
 import { dropDuplicates, fingerprintWords, recallRepeated } from "./drop-duplicates.ts";
 import { dropErased } from "./drop-erased.ts";
 import { encodeOutcomes } from "./encode-outcomes.ts";
@@ -50,7 +50,7 @@ export interface BatchInput {
   /** What is listened to; undefined when nobody listens. */
   live?: readonly LiveInterest[] | undefined;
   /** Tracking plans in force. */
-  plans: readonly ActivePlan[];
+  plans: SharedPlans;
   /** Users of this partition who were erased. */
   erased: readonly ErasedKey[];
 }
@@ -91,7 +91,7 @@ export function processBatch(input: BatchInput): BatchOutput {
   const { events, dead } = decodeBlocks(input.blocks);
   const { kept, dropped } = dropErased(events, input.erased);
   const { valid, quarantined } = validateEvents(kept);
-  const { passed, violating, violations } = checkPlans(valid, input.plans);
+  const { passed, violating, differing } = checkPlans(valid, input.plans);
   const { fresh, repeated, marks } = dropDuplicates(passed, remembered);
   const { newUsers, needed } = identifyUsers(fresh, users, input.ranges);
   if (needed.length > 0) return { kind: "numbers-needed", handles: handles(), needed };
@@ -115,7 +115,7 @@ export function processBatch(input: BatchInput): BatchOutput {
     outcomesBlock: outcomes.length === 0 ? undefined : encodeOutcomes(outcomes, input.partition),
     userPropertiesBlock,
     joins,
-    effects: gatherEffects({ stored, outcomes, violations }),
+    effects: gatherEffects({ stored, outcomes, violations: countViolations(differing, outcomes) }),
     duplicates: outcomes.filter(({ outcome }) => outcome === "duplicate").length,
     quarantined: outcomes.filter(({ outcome }) => outcome === "quarantined").length,
     erased: dropped,

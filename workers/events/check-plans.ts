@@ -1,51 +1,42 @@
 // Step 3: are the properties as the tracking plan of the event says? What differs is counted, and in the modes
 // quarantine and reject kept aside (the edge refuses what it can by itself; it may have learnt of a plan later).
-import {
-  compilePlan,
-  describeViolations,
-  plannedPart,
-  type CheckProperties,
-} from "#schemas/plans/compile-plan.ts";
-import type { ActivePlan } from "#schemas/plans/plan.ts";
-import { ViolationTotals, type ViolationTotal } from "../plans/violations.ts";
+import { describeViolations, plannedPart, type Violation } from "#schemas/plans/compile-plan.ts";
+import { ViolationTotals, type ViolationTotal } from "#schemas/plans/violation-totals.ts";
+import { dayOf } from "#schemas/projects/usage.ts";
+import { openPlans, type SharedPlans, type ThreadPlan } from "../plans/shared-plans.ts";
 import type { Outcome, PipelineEvent } from "./pipeline-event.ts";
 
-const dayMs = 86_400_000;
-
-interface CompiledPlan extends ActivePlan {
-  readonly check: CheckProperties;
+/** An event that is not as planned, whatever becomes of it. */
+export interface DifferingEvent {
+  readonly event: PipelineEvent;
+  readonly plan: ThreadPlan;
+  readonly violations: readonly Violation[];
 }
 
 export interface PlanVerdicts {
   /** As planned, unplanned, or only observed. */
-  readonly passed: PipelineEvent[];
-  readonly violating: Outcome[];
-  readonly violations: ViolationTotal[];
+  readonly passed: readonly PipelineEvent[];
+  readonly violating: readonly Outcome[];
+  readonly differing: readonly DifferingEvent[];
 }
 
-export function checkPlans(events: readonly PipelineEvent[], plans: readonly ActivePlan[]): PlanVerdicts {
-  if (plans.length === 0) return { passed: events as PipelineEvent[], violating: [], violations: [] };
-  const byEvent = new Map<string, CompiledPlan>();
-  for (const plan of plans)
-    byEvent.set(keyOf(plan.projectId, plan.event), { ...plan, check: compilePlan(plan.schema) });
+export function checkPlans(events: readonly PipelineEvent[], plans: SharedPlans): PlanVerdicts {
+  const findPlan = openPlans(plans);
+  if (findPlan === undefined) return { passed: events, violating: [], differing: [] };
   const passed: PipelineEvent[] = [];
   const violating: Outcome[] = [];
-  const totals = new ViolationTotals();
+  const differing: DifferingEvent[] = [];
   for (const event of events) {
     const { log } = event;
-    const plan = byEvent.get(keyOf(log.project_id, log.event));
+    const plan = findPlan(log.project_id, log.event);
     const violations =
       plan === undefined ? [] : plan.check(plannedPart(JSON.parse(log.properties) as object));
     if (plan === undefined || violations.length === 0) {
       passed.push(event);
       continue;
     }
-    const day = new Date(Math.floor(log.received_at / dayMs) * dayMs).toISOString().slice(0, 10);
-    const { projectId, version, mode } = plan;
-    for (const { path, rule } of violations) {
-      totals.add({ projectId, event: log.event, day, version, mode, path, rule });
-    }
-    if (mode === "observe") passed.push(event);
+    differing.push({ event, plan, violations });
+    if (plan.mode === "observe") passed.push(event);
     else
       violating.push({
         event,
@@ -54,9 +45,26 @@ export function checkPlans(events: readonly PipelineEvent[], plans: readonly Act
         message: describeViolations(violations),
       });
   }
-  return { passed, violating, violations: totals.list };
+  return { passed, violating, differing };
 }
 
-function keyOf(projectId: number, event: string): string {
-  return `${projectId} ${event}`;
+/** A repeat of a stored event is no further violation. */
+export function countViolations(
+  differing: readonly DifferingEvent[],
+  outcomes: readonly Outcome[],
+): ViolationTotal[] {
+  if (differing.length === 0) return [];
+  const repeated = new Set(
+    outcomes.filter(({ outcome }) => outcome === "duplicate").map(({ event }) => event),
+  );
+  const totals = new ViolationTotals();
+  for (const { event, plan, violations } of differing) {
+    if (repeated.has(event)) continue;
+    const { projectId, version, mode } = plan;
+    const day = dayOf(event.log.received_at);
+    for (const { path, rule } of violations) {
+      totals.add({ projectId, event: event.log.event, day, version, mode, path, rule });
+    }
+  }
+  return totals.take();
 }

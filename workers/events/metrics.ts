@@ -22,6 +22,12 @@ export function createPipelineMetrics(registry: Registry) {
       help: "Events kept aside with a reason.",
       registers,
     }),
+    planViolations: new Counter({
+      name: "millrace_pipeline_plan_violations_total",
+      help: "Rules of tracking plans that events broke: by mode of the plan and keyword of the schema.",
+      labelNames: ["mode", "rule"],
+      registers,
+    }),
     erased: new Counter({
       name: "millrace_pipeline_erased_total",
       help: "Events dropped because their user was erased after they were received.",

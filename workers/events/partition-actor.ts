@@ -7,7 +7,6 @@ import type { Config } from "#ops/runtime/config.ts";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
-import type { ActivePlan, ActivePlans } from "#schemas/plans/plan.ts";
 import { firstSequence } from "#streams/log-state.ts";
 import { PartitionReader, readRange, type BlockMessage } from "#streams/partition-reader.ts";
 import { BatchJoins } from "../identity/batch-joins.ts";
@@ -18,6 +17,7 @@ import { ErasedKeys, ErasedMeanwhileError } from "../erasure/erased-keys.ts";
 import type { Lease } from "../actors/partition-leases.ts";
 import { noEffects } from "./batch-effects.ts";
 import type { ActivePlansReader } from "../plans/active-plans.ts";
+import type { SharedPlans } from "../plans/shared-plans.ts";
 import { BatchLedger, LeaseLostError, type OpenIntent } from "./batch-ledger.ts";
 import type { BatchInput, BatchOutput, Marks, PartitionHandles } from "./batch-task.ts";
 import { buryBlocks } from "./bury-blocks.ts";
@@ -48,7 +48,7 @@ const retryMs = 500;
 const adoptTriesMax = 20;
 
 /** A batch's token says with which tracking plans it is checked, so that it is redone with the same. */
-function planMark({ revision }: ActivePlans): string {
+function planMark({ revision }: SharedPlans): string {
   return revision === 0 ? "" : `-p${revision}`;
 }
 
@@ -276,7 +276,7 @@ export class PartitionActor {
   async #storeOnce(blocks: BlockMessage[], intent: OpenIntent, isRedo = false): Promise<void> {
     const { clickhouse, metrics } = this.#options;
     this.#underWaySinceMs = blocks[0]?.storedAtMs;
-    const { plans } = await this.#options.plans.at(planRevisionOf(intent));
+    const plans = await this.#options.plans.at(planRevisionOf(intent));
     const output = await this.#begin(blocks, intent, plans, isRedo);
     // Before the rows: whoever sees an event sees what it joined.
     if (isRedo || output.joins.length > 0) await this.#options.persons.publishSurely(this.#lost.signal);
@@ -314,6 +314,9 @@ export class PartitionActor {
     metrics.eventsStored.inc(output.rows);
     metrics.duplicates.inc(output.duplicates);
     metrics.quarantined.inc(output.quarantined);
+    for (const { mode, rule, events } of output.effects.violations) {
+      metrics.planViolations.inc({ mode, rule }, events);
+    }
     metrics.erased.inc(output.erased);
     metrics.deadBlocks.inc(output.dead.length);
     metrics.batchRows.observe(output.rows);
@@ -329,7 +332,7 @@ export class PartitionActor {
   async #begin(
     blocks: BlockMessage[],
     intent: OpenIntent,
-    plans: readonly ActivePlan[],
+    plans: SharedPlans,
     isRedo: boolean,
   ): Promise<EncodedBatch> {
     const { postgres, partitions, metrics, persons } = this.#options;
@@ -364,7 +367,7 @@ export class PartitionActor {
     }
   }
 
-  async #process(blocks: BlockMessage[], plans: readonly ActivePlan[]): Promise<EncodedBatch> {
+  async #process(blocks: BlockMessage[], plans: SharedPlans): Promise<EncodedBatch> {
     for (;;) {
       this.#rotateRemembered();
       const input: BatchInput = {

@@ -2,8 +2,9 @@
 // word of it was lost.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
-import { plansChangedSubject, type ActivePlans } from "#schemas/plans/plan.ts";
+import { plansChangedSubject } from "#schemas/plans/plan.ts";
 import type { PlanStore } from "./plan-store.ts";
+import { sharePlans, type SharedPlans } from "./shared-plans.ts";
 
 const refreshMs = 2_000;
 
@@ -12,7 +13,7 @@ export class ActivePlansReader {
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   readonly #changes: { unsubscribe(): void };
-  #current: ActivePlans = { revision: 0, plans: [] };
+  #current: SharedPlans = sharePlans({ revision: 0, plans: [] });
   #isReading = false;
 
   constructor(options: { store: PlanStore; connection: NatsConnection; log: Logger }) {
@@ -24,16 +25,17 @@ export class ActivePlansReader {
 
   /** Before the first batch: what is in force is known. */
   async load(): Promise<void> {
-    this.#current = await this.#store.activeAt(await this.#store.revision());
+    this.#current = sharePlans(await this.#store.activeAt(await this.#store.revision()));
   }
 
-  get current(): ActivePlans {
+  get current(): SharedPlans {
     return this.#current;
   }
 
   /** Those that a batch was checked with: it is redone with the same. */
-  async at(revision: number): Promise<ActivePlans> {
-    return revision === this.#current.revision ? this.#current : this.#store.activeAt(revision);
+  async at(revision: number): Promise<SharedPlans> {
+    if (revision === this.#current.revision) return this.#current;
+    return sharePlans(await this.#store.activeAt(revision));
   }
 
   stop(): void {
@@ -53,6 +55,6 @@ export class ActivePlansReader {
 
   async #read(): Promise<void> {
     const revision = await this.#store.revision();
-    if (revision !== this.#current.revision) this.#current = await this.#store.activeAt(revision);
+    if (revision !== this.#current.revision) this.#current = sharePlans(await this.#store.activeAt(revision));
   }
 }

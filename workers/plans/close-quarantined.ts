@@ -3,23 +3,20 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import type { QuarantinedPayloads } from "#schemas/plans/quarantine.ts";
 import { callService } from "#streams/call-service.ts";
 import type { Call } from "#streams/services.ts";
 
-/** Pages that one request deletes; it says whether there are more. */
-const pagesMax = 100;
+/** Events that one request deletes, about; it says whether there are more. */
+const deletedMax = 100_000;
+/** A request ends with the page that is under way after so long. */
+const deleteMsMax = 8_000;
 const pageMsMax = 10_000;
 
 export interface Closing {
   readonly ids: readonly string[];
   readonly outcome: "replayed" | "deleted";
   /** By the store's clock: what is kept aside later is in the quarantine again. */
-  readonly asOf: string;
-}
-
-interface Page {
-  readonly payloads: readonly { readonly event_id: string }[];
-  readonly left: boolean;
   readonly asOf: string;
 }
 
@@ -47,17 +44,21 @@ export async function deleteQuarantined(
   filter: object,
   call: Call,
 ): Promise<{ deleted: number; left: boolean }> {
+  const startedAtMs = performance.now();
   let deleted = 0;
-  for (let pages = 0; pages < pagesMax; pages += 1) {
-    const page = (await callService(stores.connection, "svc.query.quarantined_payloads", filter, {
-      requestId: call.requestId,
-      projectId: call.projectId,
-      timeoutMs: pageMsMax,
-    })) as Page;
-    const ids = page.payloads.map(({ event_id: id }) => id);
+  let cursor: string | undefined;
+  while (deleted < deletedMax && performance.now() - startedAtMs < deleteMsMax) {
+    const page = (await callService(
+      stores.connection,
+      "svc.query.quarantined_payloads",
+      { ...filter, cursor },
+      { requestId: call.requestId, projectId: call.projectId, timeoutMs: pageMsMax },
+    )) as QuarantinedPayloads;
+    const ids = page.payloads.map((payload) => String(payload["event_id"]));
     await closeQuarantined(stores.clickhouse, call.projectId, { ids, outcome: "deleted", asOf: page.asOf });
     deleted += ids.length;
-    if (!page.left) return { deleted, left: false };
+    if (page.next === null) return { deleted, left: false };
+    cursor = page.next;
   }
   return { deleted, left: true };
 }

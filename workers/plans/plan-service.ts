@@ -9,13 +9,15 @@ import { eventLimits } from "#schemas/events/event.ts";
 import { compileBody, parseJson } from "#schemas/operations/read-body.ts";
 import { checkSchema } from "#schemas/plans/check-schema.ts";
 import { compilePlan } from "#schemas/plans/compile-plan.ts";
-import { NewPlan, plansChangedSubject, type ActivePlans } from "#schemas/plans/plan.ts";
+import { NewPlan, plansChangedSubject, type ActivePlan, type RejectingPart } from "#schemas/plans/plan.ts";
 import { toAvro } from "#schemas/plans/to-avro.ts";
 import { serve, type Call } from "#streams/services.ts";
 import { closeQuarantined, deleteQuarantined, type Closing } from "./close-quarantined.ts";
 import type { PlanStore } from "./plan-store.ts";
 
 const readPlan = compileBody(NewPlan);
+/** About: of the text of schemas, twice because it is escaped. */
+const partBytesMax = 2 * 1024 * 1024;
 const dayPattern = /^\d{4}-\d{2}-\d{2}/;
 
 export function servePlans(options: {
@@ -64,12 +66,38 @@ export function servePlans(options: {
         return { closed: true };
       },
       /** For edges: what is refused before it is in the log. */
-      rejecting: async (): Promise<ActivePlans> => {
-        const { revision, plans } = await store.activeAt(await store.revision());
-        return { revision, plans: plans.filter(({ mode }) => mode === "reject") };
+      rejecting: async (payload): Promise<RejectingPart> => {
+        const { known, revision: asked, from } = parseJson(payload) as RejectingRequest;
+        const revision = asked ?? (await store.revision());
+        if (revision === known) return { revision, plans: undefined, next: undefined };
+        const { plans } = await store.activeAt(revision);
+        const rejecting = plans.filter(({ mode }) => mode === "reject");
+        const part = partOf(rejecting, from);
+        const next = from + part.length;
+        return { revision, plans: part, next: next < rejecting.length ? next : undefined };
       },
     },
   });
+}
+
+interface RejectingRequest {
+  /** The revision that the edge has. */
+  readonly known: number;
+  /** Of the parts before; undefined for the first. */
+  readonly revision: number | undefined;
+  readonly from: number;
+}
+
+/** As many as fit into an answer. */
+function partOf(plans: readonly ActivePlan[], from: number): ActivePlan[] {
+  let bytes = 0;
+  const part: ActivePlan[] = [];
+  for (let at = from; at < plans.length && bytes < partBytesMax; at += 1) {
+    const plan = plans[at] as ActivePlan;
+    bytes += 2 * plan.schema.length;
+    part.push(plan);
+  }
+  return part;
 }
 
 function readEvent(payload: Uint8Array): string {

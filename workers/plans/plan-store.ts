@@ -62,7 +62,7 @@ export class PlanStore {
       ) {
         return toPlan(before);
       }
-      if (before === undefined) await refuseTooMany(client, projectId);
+      if (!isSameSchema) await refuseTooMany(client, projectId, event, [given.schema, avro]);
       if (before !== undefined && !isSameSchema) {
         const broken = findBreak(before.avro, avro, compatibility);
         if (broken !== undefined) {
@@ -113,7 +113,7 @@ export class PlanStore {
     return toPlan(row);
   }
 
-  /** Every version as it was last, the newest first. Throws SCHEMA_NOT_FOUND. */
+  /** The newest versions, each as it was last. Throws SCHEMA_NOT_FOUND. */
   async versions(projectId: number, event: string): Promise<Plan[]> {
     const { rows } = await this.#postgres.query<Row>(
       `SELECT * FROM (
@@ -123,7 +123,12 @@ export class PlanStore {
       [projectId, event],
     );
     if (rows.length === 0) throw new MillraceError("SCHEMA_NOT_FOUND");
-    return rows.map(toPlan);
+    let bytes = 0;
+    const fitting = rows.findIndex((row) => {
+      bytes += JSON.stringify([row.schema, row.avro]).length;
+      return bytes > planLimits.listBytesMax;
+    });
+    return rows.slice(0, fitting === -1 ? undefined : Math.max(1, fitting)).map(toPlan);
   }
 
   /** Throws SCHEMA_NOT_FOUND. */
@@ -185,17 +190,31 @@ export class PlanStore {
   }
 }
 
+/** Throws CONFLICT. */
 async function refuseTooMany(
   client: { query: (text: string, values: unknown[]) => Promise<{ rows: unknown[] }> },
   projectId: number,
+  event: string,
+  documents: readonly object[],
 ): Promise<void> {
   const { rows } = await client.query(
-    "SELECT count(DISTINCT event)::int AS events FROM plan_revisions WHERE project_id = $1",
-    [projectId],
+    `SELECT count(*)::int AS plans, coalesce(sum(octet_length(schema::text) + octet_length(avro::text)), 0)::int AS bytes
+     FROM (
+       SELECT DISTINCT ON (event) mode, schema, avro FROM plan_revisions
+       WHERE project_id = $1 AND event <> $2 ORDER BY event, revision DESC
+     ) AS latest WHERE mode <> 'removed'`,
+    [projectId, event],
   );
-  if ((rows[0] as { events: number }).events >= planLimits.plansMax) {
+  const others = rows[0] as { plans: number; bytes: number };
+  if (others.plans >= planLimits.plansMax) {
     throw new MillraceError("CONFLICT", {
       message: `A project may have plans for ${planLimits.plansMax} events.`,
+    });
+  }
+  const bytes = documents.reduce((sum, each) => sum + Buffer.byteLength(JSON.stringify(each)), others.bytes);
+  if (bytes > planLimits.listBytesMax) {
+    throw new MillraceError("CONFLICT", {
+      message: `All plans of a project together may have ${planLimits.listBytesMax} bytes.`,
     });
   }
 }

@@ -2,6 +2,7 @@
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { transact } from "#ops/runtime/transact.ts";
 import type { EventsTaken, UsageAnswer, UsageCounts, UseReport } from "#schemas/projects/usage.ts";
+import { edgesPartition, writeViolations } from "../plans/violations.ts";
 import type { KeyStore } from "./key-store.ts";
 
 /** Runs of edges whose reports may still be repeated. */
@@ -50,6 +51,8 @@ export class UsageStore {
           report.uses.map((use) => use.queries),
         ],
       );
+      const { violations = [] } = report;
+      if (violations.length > 0) await writeViolations(client, edgesPartition, violations);
       if (report.number === 1) {
         await client.query(
           "DELETE FROM usage_reports WHERE reported_at < now() - make_interval(hours => $1)",
