@@ -1,6 +1,6 @@
 // What only the edges know of a project's use: rejected events, the rules of tracking plans they broke, bytes, queries,
-// and when keys were used. Counted in
-// memory and reported every few seconds; an edge that dies takes at most what it counted since its last report with it.
+// and when keys were used. Counted in memory and reported every few seconds; an edge that dies takes at most what it
+// counted since its last report with it.
 import { randomUUID } from "node:crypto";
 import type { Logger } from "#ops/runtime/log.ts";
 import { ViolationTotals, type ViolationTotal } from "#schemas/plans/violation-totals.ts";

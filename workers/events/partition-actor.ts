@@ -75,17 +75,6 @@ export interface ActorOptions {
   plans: ActivePlansReader;
   /** Days that each project's raw events are kept; fresh at each call. */
   readRetention: () => [projectId: number, days: number][];
-  /** Told after each commit; in memory only, so told again of a batch that is redone, and not of one that is lost. */
-  onStored?: (batch: StoredOutput) => void;
-}
-
-/** What a committed batch was. */
-export interface StoredOutput {
-  partition: number;
-  intent: OpenIntent;
-  output: EncodedBatch;
-  /** True when it may have been told before. */
-  isRedo: boolean;
 }
 
 export interface ActorProgress {
@@ -321,7 +310,6 @@ export class PartitionActor {
     metrics.deadBlocks.inc(output.dead.length);
     metrics.batchRows.observe(output.rows);
     metrics.delaySeconds.observe((Date.now() - (blocks[0] as BlockMessage).storedAtMs) / 1000);
-    this.#options.onStored?.({ partition: this.partition, intent, output, isRedo });
   }
 
   /**
