@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buildSummaryLine, countResults, type VitestReport } from "./test-counts.ts";
+import { buildSummaryLine, countResults, describeFailures, type VitestReport } from "./test-counts.ts";
 
 const report = (part: Partial<VitestReport>): VitestReport => ({
   numPassedTests: 0,
@@ -47,6 +47,35 @@ describe("countResults", () => {
     },
   ])("$name", ({ report: input, exitCode, expected }) => {
     expect(countResults(input, exitCode)).toEqual(expected);
+  });
+});
+
+describe("describeFailures", () => {
+  it("names the test, the file that could not be imported, and why", () => {
+    const failures = describeFailures(
+      report({
+        testResults: [
+          { status: "passed", name: "a.test.ts", assertionResults: [{ status: "passed", fullName: "fine" }] },
+          { status: "failed", name: "b.test.ts", message: "no such module", assertionResults: [] },
+          {
+            status: "failed",
+            name: "c.test.ts",
+            assertionResults: [
+              { status: "passed", fullName: "one" },
+              { status: "failed", fullName: "two", failureMessages: ["expected 1\nto be 2"] },
+            ],
+          },
+        ],
+      }),
+    );
+    expect(failures).toEqual([
+      "b.test.ts\n    no such module",
+      "c.test.ts > two\n    expected 1\n    to be 2",
+    ]);
+  });
+
+  it("has nothing to say without a report", () => {
+    expect(describeFailures(undefined)).toEqual([]);
   });
 });
 

@@ -9,8 +9,16 @@ export type VitestReport = {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    status: string;
+    name?: string;
+    message?: string;
+    assertionResults: { status: string; fullName?: string; failureMessages?: string[] }[];
+  }[];
 };
+
+// Enough to see what was expected and where; the whole of it stands further up in the output.
+const FAILURE_LINES_MAX = 12;
 
 /** @param exitCode vitest's own; not 0 with no failure in the report counts as one failure. */
 export function countResults(report: VitestReport | undefined, exitCode: number): TestCounts {
@@ -26,6 +34,27 @@ export function countResults(report: VitestReport | undefined, exitCode: number)
     skipped: report.numPendingTests + report.numTodoTests,
   };
 }
+
+/** A text for each failed test, and for each file without a result: where, which and the beginning of why. */
+export function describeFailures(report: VitestReport | undefined): string[] {
+  return (report?.testResults ?? []).flatMap(({ status, name = "?", message = "", assertionResults }) => {
+    const failed = assertionResults.filter((result) => result.status === "failed");
+    if (failed.length === 0) return status === "failed" ? [describeFailure(name, message)] : [];
+    return failed.map(({ fullName = "?", failureMessages = [] }) =>
+      describeFailure(`${name} > ${fullName}`, failureMessages.join("\n")),
+    );
+  });
+}
+
+const describeFailure = (where: string, why: string): string =>
+  [
+    where,
+    ...why
+      .trim()
+      .split("\n")
+      .slice(0, FAILURE_LINES_MAX)
+      .map((line) => `    ${line}`),
+  ].join("\n");
 
 /** The last line of a run. Running nothing at all is a failure: it proves nothing. */
 export function buildSummaryLine(counts: TestCounts[]): { line: string; failed: boolean } {

@@ -11,7 +11,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot } from "./project-files.ts";
 import { runChecks } from "./run.ts";
-import { buildSummaryLine, countResults, type TestCounts, type VitestReport } from "./test-counts.ts";
+import {
+  buildSummaryLine,
+  countResults,
+  describeFailures,
+  type TestCounts,
+  type VitestReport,
+} from "./test-counts.ts";
 
 const KINDS = ["check", "unit", "int", "e2e"] as const;
 type Kind = (typeof KINDS)[number];
@@ -27,13 +33,16 @@ export async function runTests(args: string[]): Promise<number> {
   const kinds = named.length > 0 ? named : everyKind;
 
   const counts: TestCounts[] = [];
+  const failures: string[] = [];
   for (const kind of kinds) {
     const started = performance.now();
     console.log(`\n── ${kind} ${"─".repeat(60 - kind.length)}`);
-    const found = kind === "check" ? await countChecks() : await runVitest(kind, vitestArgs);
+    const found = kind === "check" ? await countChecks() : await runVitest(kind, vitestArgs, failures);
     counts.push(found);
     console.log(`── ${kind}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
   }
+  // Once more at the end: a failure among thousands of lines is what a reader looks for.
+  if (failures.length > 0) console.log(`\n── failed ${"─".repeat(54)}\n${failures.join("\n\n")}`);
   const { line, failed } = buildSummaryLine(counts);
   console.log(`\n${line}`);
   return failed ? 1 : 0;
@@ -44,7 +53,7 @@ async function countChecks(): Promise<TestCounts> {
   return { passed, failed, skipped: 0 };
 }
 
-async function runVitest(kind: Kind, vitestArgs: string[]): Promise<TestCounts> {
+async function runVitest(kind: Kind, vitestArgs: string[], failures: string[]): Promise<TestCounts> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-test-"));
   const reportFile = join(folder, "report.json");
   const cli = join(projectRoot, "node_modules/vitest/vitest.mjs");
@@ -52,7 +61,9 @@ async function runVitest(kind: Kind, vitestArgs: string[]): Promise<TestCounts> 
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportFile}`];
   try {
     const exitCode = await waitForExit([...args, ...reporters]);
-    return countResults(readReport(reportFile), exitCode);
+    const report = readReport(reportFile);
+    failures.push(...describeFailures(report));
+    return countResults(report, exitCode);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
