@@ -74,11 +74,13 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   const { projectId, signal } = call;
   const request = kind.read(body, nowMs);
   // Before the data is read: what is included is at least this.
-  const [asOf, people, state] = await Promise.all([
+  const { cohortsUsed } = request;
+  const [asOf, state, named] = await Promise.all([
     context.watermark.asOf(),
-    loadPeople(context.postgres, projectId, request.cohortsUsed),
     context.answers.stateOf(projectId),
+    cohortsUsed.length === 0 ? undefined : loadPeople(context.postgres, projectId, cohortsUsed),
   ]);
+  const people = named ?? { merged: state.merged, cohorts: new Map<string, number>() };
   const { kept } = kind;
   const name =
     kept === undefined || request.explain || options.keep === false

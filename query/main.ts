@@ -16,6 +16,7 @@ import { collectStatus, publishStatus } from "#streams/status.ts";
 import { Budgets } from "./budget/budgets.ts";
 import { FairGate } from "./budget/fair-gate.ts";
 import { createBudgetMetrics } from "./budget/metrics.ts";
+import { Pressure } from "./budget/pressure.ts";
 import { QueryCosts } from "./budget/query-costs.ts";
 import { Answers } from "./cache/answers.ts";
 import { KeptAnswers } from "./cache/kept-answers.ts";
@@ -42,9 +43,8 @@ const versionConnectionsMax = 8;
  * light ones would not be answered sooner, and whoever stores events would get a smaller share of the cores.
  */
 const places = { light: Math.max(4, 2 * availableParallelism()), heavy: 2, background: 1 } as const;
-/** How old an answer may be while so many queries wait for their turn that the last of them would wait for seconds. */
-const busyStaleMsMax = 3_000;
-const busyWaitingMin = 32;
+/** How old an answer may be while more is asked than can be answered: what was true a moment ago beats a long wait. */
+const pressedLatenessMs = 3_000;
 /** More wait for one to end. */
 const exportsAtOnceMax = 8;
 const postgresConnectionsMax = 8;
@@ -113,16 +113,16 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("shared answers", () => shared?.stop());
     const kept = new KeptAnswers({ bytesMax: config.queryCacheBytesMax });
     const gate = new FairGate(places);
+    const pressure = new Pressure(gate);
     const answers = new Answers({
       store: { clickhouse: versionClickHouse, readOnly, metrics: metricsOfQueries },
       postgres,
       kept,
       shared,
-      // More is asked than can be answered: what was true a moment ago now is better than the truth in a while.
-      staleMsMax: () =>
-        gate.waiting >= busyWaitingMin
-          ? Math.max(busyStaleMsMax, config.queryStaleMsMax)
-          : config.queryStaleMsMax,
+      lateness: () => {
+        const peopleMs = pressure.high ? pressedLatenessMs : 0;
+        return { eventsMs: Math.max(peopleMs, config.queryStaleMsMax), peopleMs };
+      },
       metrics: createCacheMetrics(registry, () => kept.bytes),
       log,
     });

@@ -73,6 +73,17 @@ export class FairGate {
     return count;
   }
 
+  /** How long the last of those who wait will have to, about. */
+  get waitMs(): number {
+    let ms = 0;
+    for (const { waiting, meanMs } of this.#projects.values()) {
+      ms +=
+        (meanMs * waiting.light.length) / this.#places.light +
+        (meanMs * waiting.heavy.length) / this.#places.heavy;
+    }
+    return ms;
+  }
+
   /** Throws QUERY_LIMIT_EXCEEDED when too many of the project wait already, or it waited too long. */
   async enter(turn: Turn): Promise<Place> {
     const use = this.#useOf(turn.projectId);

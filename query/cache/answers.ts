@@ -1,7 +1,7 @@
 // Answers that were given before, for as long as they are true: a kept answer is used when the version of its data is
 // what it was. Versions are read after the question arrived, so whoever knows that an event is stored, ids are joined
-// or a cohort was refreshed gets an answer with it. Only while more is asked than can be answered, an answer may be a
-// little older, and says so by its `as_of` (record 0020).
+// or a cohort was refreshed gets an answer with it. Only where lateness is allowed, or while more is asked than can be
+// answered, an answer may be a little older, and says so by its `as_of` (record 0020).
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { People } from "../people/people.ts";
@@ -19,7 +19,9 @@ import type { SharedAnswers } from "./shared-answers.ts";
 /** Longest time that an answer is kept, true or not: raw events may expire meanwhile. */
 const keepMs = 3_600_000;
 /** Changes when answers are written in another way. */
-const format = 2;
+const format = 3;
+/** An answer that may be used for a while longer is made again from this part of its time on. */
+const renewFrom = 1 / 3;
 /** What several wait for goes on when one of them leaves. */
 const nobodyLeaves = new AbortController().signal;
 
@@ -37,6 +39,14 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
+/** How old an answer may be, in milliseconds; 0: not at all. */
+export interface Lateness {
+  /** May lack events. */
+  readonly eventsMs: number;
+  /** May also lack joined ids, members of cohorts and properties of users. */
+  readonly peopleMs: number;
+}
+
 export interface Found<T> {
   readonly value: T;
   readonly asOf: string | null;
@@ -46,6 +56,8 @@ export interface Found<T> {
 interface Entry<T> {
   readonly format: number;
   readonly version: DataVersion;
+  /** Of the project: stored events that were taken away, and what it allows. An answer of another state is never used. */
+  readonly state: string;
   /** False: a batch was being written, so the answer may lack what its version counts. Everything up to `asOf` is in it. */
   readonly settled: boolean;
   /** A question that ends now is another one from this instant on; null: never. */
@@ -55,8 +67,8 @@ interface Entry<T> {
 }
 
 /** Beyond that many rows the answer comes from a sample. */
-function withState(people: string, { epoch, limits }: ProjectState): string {
-  return `${people} ${epoch} ${limits.rows_exact_max}`;
+function stateText({ epoch, limits }: ProjectState): string {
+  return `${epoch} ${limits.rows_exact_max}`;
 }
 
 export class Answers {
@@ -67,20 +79,17 @@ export class Answers {
   readonly #flights = new Flights<{ readonly value: unknown; readonly asOf: string | null }>();
   readonly #versions = new Rounds<DataVersion>();
   readonly #states = new Rounds<ProjectState>();
-  readonly #staleMsMax: () => number;
+  readonly #lateness: () => Lateness;
   readonly #metrics: CacheMetrics;
   readonly #log: Logger;
 
-  /**
-   * `store`: with connections that no slow statement holds. `staleMsMax`: how old an answer may be at this moment,
-   * in milliseconds; 0: not at all.
-   */
+  /** `store`: with connections that no slow statement holds. `lateness`: what is allowed at this moment. */
   constructor(options: {
     store: Store;
     postgres: Postgres;
     kept: KeptAnswers;
     shared: SharedAnswers | undefined;
-    staleMsMax: () => number;
+    lateness: () => Lateness;
     metrics: CacheMetrics;
     log: Logger;
   }) {
@@ -88,7 +97,7 @@ export class Answers {
     this.#postgres = options.postgres;
     this.#shared = options.shared;
     this.#kept = options.kept;
-    this.#staleMsMax = options.staleMsMax;
+    this.#lateness = options.lateness;
     this.#metrics = options.metrics;
     this.#log = options.log;
   }
@@ -107,8 +116,8 @@ export class Answers {
     compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
   ): Promise<Found<T>> {
     const { name } = question;
-    const staleMs = this.#staleMsMax();
-    const young = this.#findYoung<T>(question, staleMs, compute);
+    const lateness = this.#lateness();
+    const young = this.#findYoung<T>(question, lateness, compute);
     if (young !== undefined) return young;
     const version = await this.#versionOf(question);
     const kept =
@@ -116,26 +125,27 @@ export class Answers {
       // Once more: it may have been made just now. From here to the flight nothing is waited for.
       this.#count(this.#read<T>(question, version, this.#kept.get(name.name)), "memory");
     if (kept !== undefined) return kept;
-    const { value: made, shared } = await this.#make(question, version, question.signal, staleMs, compute);
+    const { value: made, shared } = await this.#make(question, version, question.signal, lateness, compute);
     this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
     return {
       value: made.value as T,
-      asOf: shared && staleMs > 0 ? made.asOf : question.asOf,
+      asOf: shared && lateness.eventsMs > 0 ? made.asOf : question.asOf,
       cache: shared ? "hit" : "miss",
     };
   }
 
-  /** One flight for a question and its data; while answers may be older, for the question. */
+  /** One flight for a question and its data; where answers may be older, for the question. */
   #make<T>(
     question: Question,
     version: DataVersion,
     signal: AbortSignal,
-    staleMs: number,
+    { eventsMs, peopleMs }: Lateness,
     compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
   ): Promise<{ value: { readonly value: unknown; readonly asOf: string | null }; shared: boolean }> {
-    const data = staleMs > 0 ? version.people : JSON.stringify(version);
-    return this.#flights.run(`${question.name.name} ${data}`, signal, async (leaving, share) => {
-      if (staleMs > 0) share(true);
+    const data = eventsMs === 0 ? JSON.stringify(version) : peopleMs === 0 ? version.people : "";
+    const name = `${question.name.name} ${stateText(question.state)} ${data}`;
+    return this.#flights.run(name, signal, async (leaving, share) => {
+      if (eventsMs > 0) share(true);
       return {
         value: await this.#compute(question, version, leaving, share, compute),
         asOf: question.asOf,
@@ -144,27 +154,32 @@ export class Answers {
   }
 
   /**
-   * Without asking the store: an answer of this process that is not older than allowed. From half of that age on it is
-   * made again meanwhile. Only where nothing but events can have changed: joins, cohorts and properties are never late.
+   * Without asking the store: an answer of this process that is not older than allowed. Later it is made again
+   * meanwhile, for whoever asks next.
    */
   #findYoung<T>(
     question: Question,
-    staleMs: number,
+    lateness: Lateness,
     compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
   ): Found<T> | undefined {
-    const { name, people, userProperties, nowMs } = question;
-    if (staleMs <= 0 || people.merged || people.cohorts.size > 0 || userProperties.length > 0)
+    const { name, people, userProperties, state } = question;
+    const { eventsMs, peopleMs } = lateness;
+    // Who is joined at all, and the cohorts' numbers, were read after the question arrived.
+    const asksForPeople = people.merged || people.cohorts.size > 0 || userProperties.length > 0;
+    const staleMs = asksForPeople ? Math.min(eventsMs, peopleMs) : eventsMs;
+    const entry = staleMs > 0 ? this.#parse<T>(this.#kept.get(name.name)) : undefined;
+    if (entry === undefined || !isCurrent(entry, question) || entry.state !== stateText(state))
       return undefined;
-    // A version that no answer has: what is true is not looked for here.
-    const version = { events: -1, people: withState(plainPeopleVersion, question.state) };
-    const found = this.#read<T>(question, version, this.#kept.get(name.name));
-    if (found === undefined) return undefined;
-    if (nowMs - Date.parse(found.asOf ?? "") > staleMs / 2) {
+    if (!asksForPeople && entry.version.people !== plainPeopleVersion) return undefined;
+    const age = ageMs(entry, question);
+    if (!(age <= staleMs)) return undefined;
+    if (age > staleMs * renewFrom) {
       void this.#versionOf(question)
-        .then((current) => this.#make(question, current, nobodyLeaves, staleMs, compute))
+        .then((current) => this.#make(question, current, nobodyLeaves, lateness, compute))
         .catch((error: unknown) => this.#log.debug({ err: error }, "a kept answer was not made again"));
     }
-    return this.#count(found, "memory");
+    this.#metrics.answers.inc({ outcome: "memory" });
+    return { value: entry.value, asOf: entry.asOf, cache: "hit" };
   }
 
   async #versionOf({
@@ -181,12 +196,9 @@ export class Answers {
       this.#versions.run(round, () => readDataVersion(this.#store, { ...asked, signal: nobodyLeaves })),
       signal,
     );
-    const known = withState(version.people, state);
     // Properties are replaced, not added, so their own numbers do not tell everything.
-    return {
-      events: version.events,
-      people: userProperties.length > 0 ? `${known} ${state.positions}` : known,
-    };
+    const properties = userProperties.length > 0 ? ` ${state.positions}` : "";
+    return { events: version.events, people: `${version.people}${properties}` };
   }
 
   async #look<T>(question: Question, version: DataVersion): Promise<Found<T> | undefined> {
@@ -207,28 +219,26 @@ export class Answers {
     return found;
   }
 
-  /** The answer of an entry that is true for the question, or may pass for it. */
+  /** The answer of an entry that is true for the question, or lacks no more events than it may. */
   #read<T>(question: Question, version: DataVersion, text: string | undefined): Found<T> | undefined {
+    const entry = this.#parse<T>(text);
+    if (entry === undefined || !isCurrent(entry, question)) return undefined;
+    if (entry.state !== stateText(question.state) || entry.version.people !== version.people)
+      return undefined;
+    const isTrue = entry.settled && entry.version.events === version.events;
+    if (!isTrue && !(ageMs(entry, question) <= this.#lateness().eventsMs)) return undefined;
+    // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
+    return { value: entry.value, asOf: isTrue ? question.asOf : entry.asOf, cache: "hit" };
+  }
+
+  #parse<T>(text: string | undefined): Entry<T> | undefined {
     if (text === undefined) return undefined;
-    const { nowMs, asOf } = question;
-    let entry: Entry<T>;
     try {
-      entry = JSON.parse(text) as Entry<T>;
+      return JSON.parse(text) as Entry<T>;
     } catch (error) {
       this.#log.warn({ err: error }, "a kept answer cannot be read");
       return undefined;
     }
-    if (entry.format !== format || entry.version.people !== version.people) return undefined;
-    if (entry.untilMs !== null && nowMs >= entry.untilMs) return undefined;
-    const isTrue = entry.settled && entry.version.events === version.events;
-    if (!isTrue && !this.#isYoung(entry, nowMs)) return undefined;
-    // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
-    return { value: entry.value, asOf: isTrue ? asOf : entry.asOf, cache: "hit" };
-  }
-
-  #isYoung({ asOf }: { asOf: string | null }, nowMs: number): boolean {
-    const staleMs = this.#staleMsMax();
-    return staleMs > 0 && asOf !== null && nowMs - Date.parse(asOf) <= staleMs;
   }
 
   async #compute<T>(
@@ -238,7 +248,7 @@ export class Answers {
     share: (mayBe: boolean) => void,
     compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
   ): Promise<T> {
-    const { name, projectId, nowMs, asOf } = question;
+    const { name, projectId, nowMs, asOf, state } = question;
     // Both are true of the moment before the statements run; nobody waits for them.
     const settled = this.#isSettled(question).catch(() => false);
     const until = name.endsNow
@@ -250,8 +260,9 @@ export class Answers {
     settled.then(share, () => share(false));
     const value = await compute(signal, version.events);
     const [isSettled, untilMs] = await Promise.all([settled, until]);
-    if (isSettled || this.#staleMsMax() > 0) {
-      const entry: Entry<T> = { format, version, settled: isSettled, untilMs, asOf, value };
+    if (isSettled || this.#lateness().eventsMs > 0) {
+      const kept = { format, version, state: stateText(state), settled: isSettled, untilMs, asOf };
+      const entry: Entry<T> = { ...kept, value };
       const text = JSON.stringify(entry);
       this.#kept.set(name.name, text, keepMs);
       if (isSettled) this.#shared?.set(name.name, text, keepMs);
@@ -268,4 +279,13 @@ export class Answers {
     const after = await this.stateOf(projectId);
     return after.settled && after.positions === state.positions && after.epoch === state.epoch;
   }
+}
+
+function isCurrent<T>({ format: written, untilMs }: Entry<T>, { nowMs }: Question): boolean {
+  return written === format && (untilMs === null || nowMs < untilMs);
+}
+
+/** NaN where nobody knows: it is not younger than anything. At lateness 0 even an answer of this millisecond is too old. */
+function ageMs<T>({ asOf }: Entry<T>, { nowMs }: Question): number {
+  return asOf === null ? Number.NaN : Math.max(1, nowMs - Date.parse(asOf));
 }

@@ -12,6 +12,8 @@ export interface ProjectState {
   readonly epoch: string;
   /** True when no batch is being written: all tables of the store then tell of the same events. */
   readonly settled: boolean;
+  /** True when ids of the project were joined. */
+  readonly merged: boolean;
   readonly expiry: Expiry;
 }
 
@@ -21,12 +23,14 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     epoch: string | null;
     positions: string | null;
     settled: boolean | null;
+    merged: boolean;
     months_gone: number[] | null;
     aggregates_from: Date | null;
   }>(
     `SELECT (SELECT limits FROM projects WHERE id = $1) AS limits,
             (SELECT answers_epoch FROM projects WHERE id = $1) AS epoch,
             (SELECT aggregates_from FROM projects WHERE id = $1) AS aggregates_from,
+            EXISTS (SELECT FROM user_persons WHERE project_id = $1) AS merged,
             (SELECT array_agg(month) FROM raw_months_gone WHERE project_id = $1 AND NOT restored) AS months_gone,
             string_agg(partition || ':' || log_id || ':' || committed_sequence, ' ' ORDER BY partition) AS positions,
             bool_and(intent_from IS NULL) AS settled
@@ -39,6 +43,7 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     positions: row?.positions ?? "",
     epoch: row?.epoch ?? "0",
     settled: row?.settled ?? true,
+    merged: row?.merged ?? false,
     expiry: {
       rawGone: rangesOfMonths(row?.months_gone ?? []),
       aggregatesFromMs: row?.aggregates_from?.getTime(),

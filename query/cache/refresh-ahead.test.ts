@@ -11,6 +11,7 @@ function world() {
     positions: "1",
     epoch: "0",
     settled: true,
+    merged: false,
     expiry: nothingExpired,
   };
   const made: string[] = [];
