@@ -5,6 +5,7 @@ import type { Meta } from "#schemas/query/meta.ts";
 import type { Call } from "#streams/services.ts";
 import type { Lane } from "./budget/fair-gate.ts";
 import type { Expected } from "./budget/query-costs.ts";
+import type { Made } from "./cache/answers.ts";
 import { nameQuestion, questionText, shapeOf } from "./cache/question.ts";
 import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
@@ -97,7 +98,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   const compute = (
     waiting: AbortSignal,
     expected: Expected,
-  ): Promise<{ answer: Answer; about: About; explain?: unknown[] }> =>
+  ): Promise<Made<{ answer: Answer; about: About; explain?: unknown[] }>> =>
     context.budgets.run(
       {
         projectId,
@@ -108,6 +109,8 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         ...options,
       },
       async (store, ending) => {
+        // Anew: its turn may have come late.
+        const included = await context.watermark.asOf();
         const run = new QueryRun({
           store,
           projectId,
@@ -122,7 +125,8 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
         // Months are said to be gone before the first of their rows goes.
         const after = await context.answers.stateOf(projectId);
         if (after.epoch !== state.epoch) run.checkAgain(after.expiry);
-        return { answer, about: describe(run), ...(request.explain ? { explain: await run.explain() } : {}) };
+        const explained = request.explain ? { explain: await run.explain() } : {};
+        return { value: { answer, about: describe(run), ...explained }, asOf: included };
       },
     );
 
@@ -137,7 +141,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
   const scope = name === undefined ? undefined : kept?.scopeOf(request);
   const found =
     name === undefined || scope === undefined
-      ? { value: await compute(signal, unknownCost), asOf, cache: "none" as const }
+      ? { ...(await compute(signal, unknownCost)), cache: "none" as const }
       : await context.answers.find(
           {
             name,

@@ -1,5 +1,6 @@
 // Runs a query within what its project may use: in its turn, for so long, on a store that holds every statement to the
 // project's limits.
+import { availableParallelism } from "node:os";
 import { MillraceError } from "#schemas/errors.ts";
 import type { ProjectLimits } from "#schemas/projects/limits.ts";
 import type { Store } from "../store/run-statement.ts";
@@ -53,16 +54,18 @@ export class Budgets {
       late = true;
       ending.abort();
     }, secondsMax * 1000);
-    const slow = setTimeout(() => place.demote(), lightMsMax);
+    // Among many everything takes longer: that alone makes nothing heavy.
+    const crowd = this.#crowd();
+    const slow = setTimeout(() => place.demote(), lightMsMax * crowd);
     const startedMs = performance.now();
+    const aloneMs = (): number => (performance.now() - startedMs) / ((crowd + this.#crowd()) / 2);
     try {
       const result = await work(this.#storeOf(spending, lane, secondsMax), ending.signal);
-      this.#costs.learn(expected, performance.now() - startedMs);
+      this.#costs.learn(expected, aloneMs());
       return result;
     } catch (error) {
       // What was too slow, or too large, is heavy next time.
-      if (!signal.aborted)
-        this.#costs.learn(expected, Math.max(performance.now() - startedMs, lightMsMax * 2));
+      if (!signal.aborted) this.#costs.learn(expected, Math.max(aloneMs(), lightMsMax * 2));
       if (late) throw tooSlow(error);
       throw error;
     } finally {
@@ -71,6 +74,11 @@ export class Budgets {
       signal.removeEventListener("abort", leave);
       place.leave();
     }
+  }
+
+  /** How many queries share a core, at least one. */
+  #crowd(): number {
+    return Math.max(1, this.#gate.busy / availableParallelism());
   }
 
   #storeOf({ store, limits }: Spending, lane: Lane, secondsMax: number): Store {

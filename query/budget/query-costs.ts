@@ -2,7 +2,7 @@
 // that was never asked is judged by the rows it may look at.
 import type { Lane } from "./fair-gate.ts";
 
-/** A query that runs for longer is heavy, whatever was thought of it. */
+/** A query that runs for longer, or would if it had the cores to itself, is heavy, whatever was thought of it. */
 export const lightMsMax = 300;
 /** Rows that are surely looked at within that time. */
 const lightRowsMax = 5_000_000;

@@ -53,6 +53,15 @@ export interface Found<T> {
   readonly cache: "hit" | "miss";
 }
 
+/** An answer that was made just now; everything up to `asOf` is in it, which was read when its turn came. */
+export interface Made<T> {
+  readonly value: T;
+  readonly asOf: string | null;
+}
+
+/** Gets a signal that is aborted when nobody waits any more, and the number of events in scope. */
+export type Compute<T> = (signal: AbortSignal, eventsInScope: number) => Promise<Made<T>>;
+
 interface Entry<T> {
   readonly format: number;
   readonly version: DataVersion;
@@ -76,7 +85,7 @@ export class Answers {
   readonly #postgres: Postgres;
   readonly #shared: SharedAnswers | undefined;
   readonly #kept: KeptAnswers;
-  readonly #flights = new Flights<{ readonly value: unknown; readonly asOf: string | null }>();
+  readonly #flights = new Flights<Made<unknown>>();
   readonly #versions = new Rounds<DataVersion>();
   readonly #states = new Rounds<ProjectState>();
   readonly #lateness: () => Lateness;
@@ -107,79 +116,82 @@ export class Answers {
     return this.#states.run(String(projectId), () => readProjectState(this.#postgres, projectId));
   }
 
-  /**
-   * The answer that was kept, or the one that `compute` makes. `compute` gets a signal that is aborted when nobody waits
-   * any more, and the number of events in scope.
-   */
-  async find<T>(
-    question: Question,
-    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
-  ): Promise<Found<T>> {
-    const { name } = question;
+  /** The answer that was kept, or the one that `compute` makes. */
+  async find<T>(question: Question, compute: Compute<T>): Promise<Found<T>> {
+    const { name, state } = question;
     const lateness = this.#lateness();
-    const young = this.#findYoung<T>(question, lateness, compute);
-    if (young !== undefined) return young;
+    const lateMs = latenessOf(question, lateness);
+    if (lateMs > 0) return this.#findLate(question, lateMs, compute);
     const version = await this.#versionOf(question);
     const kept =
-      (await this.#look<T>(question, version)) ??
+      (await this.#look<T>(question, version, lateness.eventsMs)) ??
       // Once more: it may have been made just now. From here to the flight nothing is waited for.
-      this.#count(this.#read<T>(question, version, this.#kept.get(name.name)), "memory");
-    if (kept !== undefined) return kept;
-    const { value: made, shared } = await this.#make(question, version, question.signal, lateness, compute);
+      this.#countEntry(
+        this.#usable<T>(question, version, this.#kept.get(name.name), lateness.eventsMs),
+        "memory",
+      );
+    if (kept !== undefined) return this.#foundOf(question, version, kept);
+    // One flight for a question and its data; where answers may lack events, for the question and what is known of people.
+    const data = lateness.eventsMs > 0 ? version.people : JSON.stringify(version);
+    const flight = `${name.name} ${stateText(state)} ${data}`;
+    const { value: made, shared } = await this.#flights.run(
+      flight,
+      question.signal,
+      async (leaving, share) => {
+        if (lateness.eventsMs > 0) share(true);
+        return this.#compute(question, version, leaving, share, compute);
+      },
+    );
     this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
-    return {
-      value: made.value as T,
-      asOf: shared && lateness.eventsMs > 0 ? made.asOf : question.asOf,
-      cache: shared ? "hit" : "miss",
-    };
+    // One that is shared is made of the data that this caller found, unless it may be late.
+    const asOf = shared && lateness.eventsMs === 0 ? question.asOf : made.asOf;
+    return { value: made.value as T, asOf, cache: shared ? "hit" : "miss" };
   }
 
-  /** One flight for a question and its data; where answers may be older, for the question. */
-  #make<T>(
+  /**
+   * Without asking the store: an answer of this process that is not older than allowed. A while before it is, it is made
+   * again for whoever asks then.
+   */
+  async #findLate<T>(question: Question, lateMs: number, compute: Compute<T>): Promise<Found<T>> {
+    const entry = this.#parse<T>(this.#kept.get(question.name.name));
+    const age = entry !== undefined && this.#isYoung(entry, question) ? ageMs(entry, question) : Number.NaN;
+    if (entry !== undefined && age <= lateMs) {
+      if (age > lateMs * renewFrom) {
+        void this.#renew(question, nobodyLeaves, compute).catch((error: unknown) =>
+          this.#log.debug({ err: error }, "a kept answer was not made again"),
+        );
+      }
+      this.#metrics.answers.inc({ outcome: "memory" });
+      return { value: entry.value, asOf: entry.asOf, cache: "hit" };
+    }
+    const { value: made, shared } = await this.#renew(question, question.signal, compute);
+    this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
+    return { value: made.value as T, asOf: made.asOf, cache: shared ? "hit" : "miss" };
+  }
+
+  /** One flight for a question, whatever its data: it looks at first whether anything has changed at all. */
+  #renew<T>(
     question: Question,
-    version: DataVersion,
     signal: AbortSignal,
-    { eventsMs, peopleMs }: Lateness,
-    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
-  ): Promise<{ value: { readonly value: unknown; readonly asOf: string | null }; shared: boolean }> {
-    const data = eventsMs === 0 ? JSON.stringify(version) : peopleMs === 0 ? version.people : "";
-    const name = `${question.name.name} ${stateText(question.state)} ${data}`;
-    return this.#flights.run(name, signal, async (leaving, share) => {
-      if (eventsMs > 0) share(true);
-      return {
-        value: await this.#compute(question, version, leaving, share, compute),
-        asOf: question.asOf,
-      };
+    compute: Compute<T>,
+  ): Promise<{ value: Made<unknown>; shared: boolean }> {
+    const { name, state, asOf } = question;
+    return this.#flights.run(`${name.name} ${stateText(state)}`, signal, async (leaving, share) => {
+      share(true);
+      const version = await this.#versionOf({ ...question, signal: leaving });
+      const kept = await this.#look<T>(question, version, 0);
+      if (kept !== undefined) {
+        this.#keep(name.name, { ...kept, asOf });
+        return { value: kept.value, asOf };
+      }
+      return this.#compute(question, version, leaving, share, compute);
     });
   }
 
-  /**
-   * Without asking the store: an answer of this process that is not older than allowed. Later it is made again
-   * meanwhile, for whoever asks next.
-   */
-  #findYoung<T>(
-    question: Question,
-    lateness: Lateness,
-    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
-  ): Found<T> | undefined {
-    const { name, people, userProperties, state } = question;
-    const { eventsMs, peopleMs } = lateness;
-    // Who is joined at all, and the cohorts' numbers, were read after the question arrived.
-    const asksForPeople = people.merged || people.cohorts.size > 0 || userProperties.length > 0;
-    const staleMs = asksForPeople ? Math.min(eventsMs, peopleMs) : eventsMs;
-    const entry = staleMs > 0 ? this.#parse<T>(this.#kept.get(name.name)) : undefined;
-    if (entry === undefined || !isCurrent(entry, question) || entry.state !== stateText(state))
-      return undefined;
-    if (!asksForPeople && entry.version.people !== plainPeopleVersion) return undefined;
-    const age = ageMs(entry, question);
-    if (!(age <= staleMs)) return undefined;
-    if (age > staleMs * renewFrom) {
-      void this.#versionOf(question)
-        .then((current) => this.#make(question, current, nobodyLeaves, lateness, compute))
-        .catch((error: unknown) => this.#log.debug({ err: error }, "a kept answer was not made again"));
-    }
-    this.#metrics.answers.inc({ outcome: "memory" });
-    return { value: entry.value, asOf: entry.asOf, cache: "hit" };
+  /** Of the question as it is, whatever was stored since. */
+  #isYoung<T>(entry: Entry<T>, question: Question): boolean {
+    if (!isCurrent(entry, question)) return false;
+    return asksForPeople(question) || entry.version.people === plainPeopleVersion;
   }
 
   async #versionOf({
@@ -201,34 +213,43 @@ export class Answers {
     return { events: version.events, people: `${version.people}${properties}` };
   }
 
-  async #look<T>(question: Question, version: DataVersion): Promise<Found<T> | undefined> {
+  async #look<T>(question: Question, version: DataVersion, eventsMs: number): Promise<Entry<T> | undefined> {
     const { name } = question.name;
-    const own = this.#read<T>(question, version, this.#kept.get(name));
-    if (own !== undefined || this.#shared === undefined) return this.#count(own, "memory");
+    const own = this.#usable<T>(question, version, this.#kept.get(name), eventsMs);
+    if (own !== undefined || this.#shared === undefined) return this.#countEntry(own, "memory");
     const text = await this.#shared.get(name);
-    const shared = this.#read<T>(question, version, text);
-    if (shared !== undefined && text !== undefined) {
-      this.#kept.set(name, text, keepMs);
-      return this.#count(shared, "redis");
-    }
-    return undefined;
+    const shared = this.#usable<T>(question, version, text, eventsMs);
+    if (shared !== undefined && text !== undefined) this.#kept.set(name, text, keepMs);
+    return this.#countEntry(shared, "redis");
   }
 
-  #count<T>(found: Found<T> | undefined, outcome: "memory" | "redis"): Found<T> | undefined {
+  #countEntry<T>(found: Entry<T> | undefined, outcome: "memory" | "redis"): Entry<T> | undefined {
     if (found !== undefined) this.#metrics.answers.inc({ outcome });
     return found;
   }
 
-  /** The answer of an entry that is true for the question, or lacks no more events than it may. */
-  #read<T>(question: Question, version: DataVersion, text: string | undefined): Found<T> | undefined {
+  /** One that is true for the question, or is not older than `eventsMs` where it lacks events. */
+  #usable<T>(
+    question: Question,
+    version: DataVersion,
+    text: string | undefined,
+    eventsMs: number,
+  ): Entry<T> | undefined {
     const entry = this.#parse<T>(text);
     if (entry === undefined || !isCurrent(entry, question)) return undefined;
-    if (entry.state !== stateText(question.state) || entry.version.people !== version.people)
-      return undefined;
-    const isTrue = entry.settled && entry.version.events === version.events;
-    if (!isTrue && !(ageMs(entry, question) <= this.#lateness().eventsMs)) return undefined;
-    // Nothing was added to it up to now, so it includes as much as an answer of this moment would.
-    return { value: entry.value, asOf: isTrue ? question.asOf : entry.asOf, cache: "hit" };
+    if (entry.version.people !== version.people) return undefined;
+    return isTrue(entry, version) || ageMs(entry, question) <= eventsMs ? entry : undefined;
+  }
+
+  #foundOf<T>({ asOf }: Question, version: DataVersion, entry: Entry<T>): Found<T> {
+    // Nothing was added to a true one up to now, so it includes as much as an answer of this moment would.
+    return { value: entry.value, asOf: isTrue(entry, version) ? asOf : entry.asOf, cache: "hit" };
+  }
+
+  #keep<T>(name: string, entry: Entry<T>): void {
+    const text = JSON.stringify(entry);
+    this.#kept.set(name, text, keepMs);
+    if (entry.settled) this.#shared?.set(name, text, keepMs);
   }
 
   #parse<T>(text: string | undefined): Entry<T> | undefined {
@@ -246,9 +267,9 @@ export class Answers {
     version: DataVersion,
     signal: AbortSignal,
     share: (mayBe: boolean) => void,
-    compute: (signal: AbortSignal, eventsInScope: number) => Promise<T>,
-  ): Promise<T> {
-    const { name, projectId, nowMs, asOf, state } = question;
+    compute: Compute<T>,
+  ): Promise<Made<T>> {
+    const { name, projectId, nowMs, state } = question;
     // Both are true of the moment before the statements run; nobody waits for them.
     const settled = this.#isSettled(question).catch(() => false);
     const until = name.endsNow
@@ -258,16 +279,15 @@ export class Answers {
         )
       : Promise.resolve(null);
     settled.then(share, () => share(false));
-    const value = await compute(signal, version.events);
+    const made = await compute(signal, version.events);
     const [isSettled, untilMs] = await Promise.all([settled, until]);
     if (isSettled || this.#lateness().eventsMs > 0) {
-      const kept = { format, version, state: stateText(state), settled: isSettled, untilMs, asOf };
-      const entry: Entry<T> = { ...kept, value };
-      const text = JSON.stringify(entry);
-      this.#kept.set(name.name, text, keepMs);
-      if (isSettled) this.#shared?.set(name.name, text, keepMs);
+      this.#keep(name.name, {
+        ...{ format, version, state: stateText(state), settled: isSettled, untilMs },
+        ...made,
+      });
     }
-    return value;
+    return made;
   }
 
   /**
@@ -281,11 +301,26 @@ export class Answers {
   }
 }
 
-function isCurrent<T>({ format: written, untilMs }: Entry<T>, { nowMs }: Question): boolean {
-  return written === format && (untilMs === null || nowMs < untilMs);
+function isCurrent<T>({ format: written, untilMs, state }: Entry<T>, question: Question): boolean {
+  const inTime = untilMs === null || question.nowMs < untilMs;
+  return written === format && inTime && state === stateText(question.state);
 }
 
-/** NaN where nobody knows: it is not younger than anything. At lateness 0 even an answer of this millisecond is too old. */
+function isTrue<T>({ settled, version }: Entry<T>, { events }: DataVersion): boolean {
+  return settled && version.events === events;
+}
+
+/** Who is joined at all, and the cohorts' numbers, were read after the question arrived. */
+function asksForPeople({ people, userProperties }: Question): boolean {
+  return people.merged || people.cohorts.size > 0 || userProperties.length > 0;
+}
+
+/** By how much everything that the question asks for may be late. */
+function latenessOf(question: Question, { eventsMs, peopleMs }: Lateness): number {
+  return asksForPeople(question) ? Math.min(eventsMs, peopleMs) : eventsMs;
+}
+
+/** NaN where nobody knows: that is not young. Where nothing may be late, an answer of this millisecond is too old. */
 function ageMs<T>({ asOf }: Entry<T>, { nowMs }: Question): number {
   return asOf === null ? Number.NaN : Math.max(1, nowMs - Date.parse(asOf));
 }

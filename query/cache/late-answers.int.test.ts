@@ -67,7 +67,7 @@ async function ask(name: string, afterMs: number, more: Partial<Question> = {}):
     },
     async () => {
       made += 1;
-      return made;
+      return { value: made, asOf: new Date(nowMs).toISOString() };
     },
   );
   return [value, cache];
