@@ -8,6 +8,8 @@ import type { FairGate, Lane } from "./fair-gate.ts";
 import type { BudgetMetrics } from "./metrics.ts";
 import { lightMsMax, type Expected, type QueryCosts } from "./query-costs.ts";
 
+const cores = availableParallelism();
+
 export interface Spending {
   readonly projectId: number;
   readonly limits: ProjectLimits;
@@ -78,7 +80,7 @@ export class Budgets {
 
   /** How many queries share a core, at least one. */
   #crowd(): number {
-    return Math.max(1, this.#gate.busy / availableParallelism());
+    return Math.max(1, this.#gate.busy / cores);
   }
 
   #storeOf({ store, limits }: Spending, lane: Lane, secondsMax: number): Store {

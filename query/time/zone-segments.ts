@@ -31,8 +31,20 @@ export function buildZoneSegments(zone: string, startMs: number, endMs: number):
   throw new Error(`zone ${zone} has more than ${transitionsMax} transitions`);
 }
 
+/** Names that were found good: there are some hundred zones, in some spellings. */
+const goodZones = new Set<string>();
+const goodZonesMax = 2_000;
+
 /** True for a zone that Intl knows; only such names reach Temporal. */
 export function isTimeZone(zone: string): boolean {
+  if (goodZones.has(zone)) return true;
+  const isGood = isKnownToIntl(zone);
+  if (isGood && goodZones.size < goodZonesMax) goodZones.add(zone);
+  return isGood;
+}
+
+/** A tenth of a millisecond. */
+function isKnownToIntl(zone: string): boolean {
   try {
     return new Intl.DateTimeFormat("en-US", { timeZone: zone }).resolvedOptions().timeZone !== "";
   } catch {
