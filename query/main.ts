@@ -43,8 +43,11 @@ const versionConnectionsMax = 8;
  * light ones would not be answered sooner, and whoever stores events would get a smaller share of the cores.
  */
 const places = { light: Math.max(4, 2 * availableParallelism()), heavy: 2, background: 1 } as const;
-/** How old an answer may be while more is asked than can be answered: what was true a moment ago beats a long wait. */
-const pressedLatenessMs = 3_000;
+/**
+ * How old an answer may be while more is asked than can be answered: it is made again from its first second on, so it is
+ * as old as making all of them takes. A bound that is too near makes everybody wait for what is made for nobody.
+ */
+const pressedLatenessMs = 10_000;
 /** More wait for one to end. */
 const exportsAtOnceMax = 8;
 const postgresConnectionsMax = 8;

@@ -20,8 +20,9 @@ import type { SharedAnswers } from "./shared-answers.ts";
 const keepMs = 3_600_000;
 /** Changes when answers are written in another way. */
 const format = 3;
-/** An answer that may be used for a while longer is made again from this part of its time on. */
-const renewFrom = 1 / 3;
+/** An answer that may be used for a while longer is made again from this age on, or from this part of its time. */
+const renewFromMs = 1_000;
+const renewFromPart = 1 / 3;
 /** What several wait for goes on when one of them leaves. */
 const nobodyLeaves = new AbortController().signal;
 
@@ -156,7 +157,7 @@ export class Answers {
     const entry = this.#parse<T>(this.#kept.get(question.name.name));
     const age = entry !== undefined && this.#isYoung(entry, question) ? ageMs(entry, question) : Number.NaN;
     if (entry !== undefined && age <= lateMs) {
-      if (age > lateMs * renewFrom) {
+      if (age > Math.min(renewFromMs, lateMs * renewFromPart)) {
         void this.#renew(question, nobodyLeaves, compute).catch((error: unknown) =>
           this.#log.debug({ err: error }, "a kept answer was not made again"),
         );
