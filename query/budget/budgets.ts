@@ -6,7 +6,7 @@ import type { ProjectLimits } from "#schemas/projects/limits.ts";
 import type { Store } from "../store/run-statement.ts";
 import type { FairGate, Lane } from "./fair-gate.ts";
 import type { BudgetMetrics } from "./metrics.ts";
-import { lightMsMax, type Expected, type QueryCosts } from "./query-costs.ts";
+import type { Expected, QueryCosts } from "./query-costs.ts";
 
 const cores = availableParallelism();
 
@@ -58,7 +58,7 @@ export class Budgets {
     }, secondsMax * 1000);
     // Among many everything takes longer: that alone makes nothing heavy.
     const crowd = this.#crowd();
-    const slow = setTimeout(() => place.demote(), lightMsMax * crowd);
+    const slow = setTimeout(() => place.demote(), this.#costs.lightMsMax * crowd);
     const startedMs = performance.now();
     const aloneMs = (): number => (performance.now() - startedMs) / ((crowd + this.#crowd()) / 2);
     try {
@@ -67,7 +67,7 @@ export class Budgets {
       return result;
     } catch (error) {
       // What was too slow, or too large, is heavy next time.
-      if (!signal.aborted) this.#costs.learn(expected, Math.max(aloneMs(), lightMsMax * 2));
+      if (!signal.aborted) this.#costs.learn(expected, Math.max(aloneMs(), this.#costs.lightMsMax * 2));
       if (late) throw tooSlow(error);
       throw error;
     } finally {

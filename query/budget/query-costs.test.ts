@@ -33,3 +33,16 @@ it("remembers a bounded number of shapes", () => {
   expect(costs.laneOf({ shape: "s0", ...many })).toBe("heavy");
   expect(costs.laneOf({ shape: "s1", ...many })).toBe("light");
 });
+
+it("calls heavy what takes longer than light ones do, within bounds", () => {
+  const costs = new QueryCosts();
+  expect(costs.lightMsMax).toBe(300);
+  for (let times = 0; times < 200; times += 1) costs.learn({ shape: "a", ...many }, 150);
+  expect(costs.lightMsMax).toBeCloseTo(600, -1);
+  // What is heavy does not count: whoever asks nothing else does not become light by it.
+  for (let times = 0; times < 200; times += 1) costs.learn({ shape: "b", ...many }, 5_000);
+  expect(costs.lightMsMax).toBeCloseTo(600, -1);
+  expect(costs.laneOf({ shape: "b", ...many })).toBe("heavy");
+  for (let times = 0; times < 400; times += 1) costs.learn({ shape: "c", ...many }, 500);
+  expect(costs.lightMsMax).toBe(900);
+});

@@ -3,7 +3,11 @@
 import type { Lane } from "./fair-gate.ts";
 
 /** A query that runs for longer, or would if it had the cores to itself, is heavy, whatever was thought of it. */
-export const lightMsMax = 300;
+const lightMsMin = 300;
+/** On cores that others use as well all of them take longer: heavy is what takes longer than light ones do, within bounds. */
+const timesTypical = 4;
+const lightMsMax = 900;
+const typicalWeight = 0.05;
 /** Rows that are surely looked at within that time. */
 const lightRowsMax = 5_000_000;
 /** Fewer events cost as much as these. */
@@ -23,16 +27,24 @@ export interface Expected {
 
 export class QueryCosts {
   readonly #msPerEvent = new Map<string, number>();
+  /** Mean of those that were light. */
+  #typicalMs = 0;
+
+  /** A query that takes longer is heavy. */
+  get lightMsMax(): number {
+    return Math.min(lightMsMax, Math.max(lightMsMin, timesTypical * this.#typicalMs));
+  }
 
   laneOf({ shape, events, rows }: Expected): Exclude<Lane, "background"> {
     const msPerEvent = shape === undefined ? undefined : this.#msPerEvent.get(shape);
     if (msPerEvent !== undefined) {
-      return msPerEvent * Math.max(events, eventsMin) > lightMsMax ? "heavy" : "light";
+      return msPerEvent * Math.max(events, eventsMin) > this.lightMsMax ? "heavy" : "light";
     }
     return rows && events > lightRowsMax ? "heavy" : "light";
   }
 
   learn({ shape, events }: Expected, ms: number): void {
+    if (ms <= this.lightMsMax) this.#typicalMs += typicalWeight * (ms - this.#typicalMs);
     if (shape === undefined) return;
     const latest = ms / Math.max(events, eventsMin);
     const before = this.#msPerEvent.get(shape);
