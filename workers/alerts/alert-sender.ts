@@ -4,7 +4,7 @@ import type { Seal } from "#ops/runtime/seal.ts";
 import type { AlertNotification } from "#schemas/alerts/incident.ts";
 import { Lanes } from "../background/lanes.ts";
 import type { DeliveryClaim, DeliveryOutbox } from "./delivery-outbox.ts";
-import type { AddressGuard } from "./guard-address.ts";
+import type { AddressGuard } from "../outgoing/guard-address.ts";
 import type { AlertMetrics } from "./metrics.ts";
 import type { SendMail } from "./send-mail.ts";
 import { sendWebhook, type Attempt } from "./send-webhook.ts";

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { AddressGuard } from "./guard-address.ts";
+import { AddressGuard } from "../outgoing/guard-address.ts";
 import { sendWebhook, signBody } from "./send-webhook.ts";
 
 const loopback = new AddressGuard(["127.0.0.0/8"], []);

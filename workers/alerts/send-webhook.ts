@@ -1,10 +1,9 @@
 // One attempt to tell a webhook: a signed POST to a checked address, no redirects, nothing of the answer is kept but
 // its status.
 import { createHmac } from "node:crypto";
-import { request as requestPlain } from "node:http";
-import { request as requestTls } from "node:https";
-import { isIP } from "node:net";
-import { AddressRefused, type AddressGuard } from "./guard-address.ts";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { AddressRefused, type AddressGuard } from "../outgoing/guard-address.ts";
+import { requestChecked } from "../outgoing/request-checked.ts";
 
 /** Resolving, connecting and the answer's head together. */
 export const webhookMsMax = 10_000;
@@ -35,43 +34,35 @@ export async function sendWebhook(
   guard: AddressGuard,
   options: { readonly nowMs: number; readonly signal: AbortSignal; readonly msMax?: number },
 ): Promise<Attempt> {
-  const url = new URL(webhook.url);
-  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  // Addresses written out are not looked up.
-  if (isIP(host) !== 0 && !guard.allows(host, port)) return failed(new AddressRefused());
   const body = Buffer.from(webhook.body);
   const deadline = AbortSignal.timeout(options.msMax ?? webhookMsMax);
   const { promise, resolve } = Promise.withResolvers<Attempt>();
-  const request = (url.protocol === "https:" ? requestTls : requestPlain)(
-    url,
-    {
-      method: "POST",
-      // A connection that is kept would not be looked up again.
-      agent: false,
-      lookup: guard.lookupFor(port),
-      signal: AbortSignal.any([options.signal, deadline]),
-      headers: {
-        "Content-Type": "application/json",
-        "Content-Length": body.length,
-        "User-Agent": "Millrace",
-        "Millrace-Delivery": webhook.deliveryId,
-        ...(webhook.secret === null
-          ? {}
-          : {
-              "Millrace-Signature": signBody(webhook.secret, Math.floor(options.nowMs / 1_000), webhook.body),
-            }),
-      },
-    },
-    (response) => {
-      const status = response.statusCode ?? 0;
-      response.destroy();
-      const told = status >= 200 && status < 300;
-      const redirect = status >= 300 && status < 400;
-      const error = redirect ? "it redirects, which is not followed" : "it answered with an error";
-      resolve({ told, status, error: told ? null : error });
-    },
-  );
+  const settle = (response: IncomingMessage): void => {
+    const status = response.statusCode ?? 0;
+    response.destroy();
+    const told = status >= 200 && status < 300;
+    const redirect = status >= 300 && status < 400;
+    const error = redirect ? "it redirects, which is not followed" : "it answered with an error";
+    resolve({ told, status, error: told ? null : error });
+  };
+  const headers = {
+    "Content-Type": "application/json",
+    "Content-Length": body.length,
+    "User-Agent": "Millrace",
+    "Millrace-Delivery": webhook.deliveryId,
+    ...(webhook.secret === null
+      ? {}
+      : {
+          "Millrace-Signature": signBody(webhook.secret, Math.floor(options.nowMs / 1_000), webhook.body),
+        }),
+  };
+  const signal = AbortSignal.any([options.signal, deadline]);
+  let request: ClientRequest;
+  try {
+    request = requestChecked(new URL(webhook.url), guard, { method: "POST", headers, signal }, settle);
+  } catch (error) {
+    return failed(error as Error);
+  }
   request.on("error", (error: Error) => resolve(failed(deadline.aborted ? new Error("timeout") : error)));
   request.end(body);
   return promise;

@@ -11,7 +11,7 @@ import { serveAlerts } from "./alert-service.ts";
 import { AlertStore, type OnChange } from "./alert-store.ts";
 import { DeliveryOutbox } from "./delivery-outbox.ts";
 import { EvaluationLedger } from "./evaluation-ledger.ts";
-import { AddressGuard } from "./guard-address.ts";
+import { AddressGuard } from "../outgoing/guard-address.ts";
 import { IncidentStore } from "./incident-store.ts";
 import { createAlertMetrics } from "./metrics.ts";
 import { createSendMail } from "./send-mail.ts";

@@ -1,6 +1,7 @@
-// Which addresses a webhook may reach. Names are resolved here and the connection goes to what was looked at, so that
-// a name that answers something else the next time leads nowhere (DNS rebinding).
-import { lookup as resolve, type LookupAddress, type LookupOptions } from "node:dns";
+// Which addresses may be reached when somebody else says where to: webhooks, pages whose titles are read. Names are
+// resolved here and the connection goes to what was looked at, so that a name that answers something else the next
+// time leads nowhere (DNS rebinding).
+import { lookup, type LookupAddress, type LookupOptions } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 /** Not on the public internet (IANA special-purpose registries). */
@@ -36,15 +37,31 @@ export class AddressRefused extends Error {
   }
 }
 
+/** All addresses of a name; rejects when it has none. */
+export type ResolveName = (hostname: string, options: LookupOptions) => Promise<LookupAddress[]>;
+
+const resolveBySystem: ResolveName = (hostname, options) =>
+  new Promise((resolve, reject) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) =>
+      error === null ? resolve(addresses) : reject(error),
+    );
+  });
+
 export class AddressGuard {
   readonly #private = listOf(privateV4, "ipv4");
   readonly #public = listOf(publicV6, "ipv6");
   readonly #notPublic = listOf(notPublicV6, "ipv6");
   readonly #allowed = new BlockList();
   readonly #portsRefused: ReadonlySet<number>;
+  readonly #resolve: ResolveName;
 
   /** `allowed`: CIDRs of private networks that may be reached, but not at the ports of our own stores. */
-  constructor(allowed: readonly string[], portsRefused: readonly number[]) {
+  constructor(
+    allowed: readonly string[],
+    portsRefused: readonly number[],
+    resolve: ResolveName = resolveBySystem,
+  ) {
+    this.#resolve = resolve;
     for (const cidr of allowed) {
       const [address = "", prefix = ""] = cidr.split("/");
       this.#allowed.addSubnet(address, Number(prefix), isIP(address) === 6 ? "ipv6" : "ipv4");
@@ -65,15 +82,17 @@ export class AddressGuard {
   /** For a connection to `port`: answers only addresses that may be reached, and none if one of them may not. */
   lookupFor(port: number): LookupFunction {
     return (hostname: string, options: LookupOptions, callback) => {
-      resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-        if (error) return callback(error, "");
-        const first = addresses[0];
-        if (first === undefined || !addresses.every(({ address }) => this.allows(address, port))) {
-          return callback(new AddressRefused(), "");
-        }
-        if (options.all === true) return callback(null, addresses);
-        callback(null, first.address, first.family);
-      });
+      this.#resolve(hostname, options).then(
+        (addresses) => {
+          const first = addresses[0];
+          if (first === undefined || !addresses.every(({ address }) => this.allows(address, port))) {
+            return callback(new AddressRefused(), "");
+          }
+          if (options.all === true) return callback(null, addresses);
+          return callback(null, first.address, first.family);
+        },
+        (error: NodeJS.ErrnoException) => callback(error, ""),
+      );
     };
   }
 }
