@@ -90,7 +90,8 @@ export class Budgets {
         secondsMax,
         memoryBytesMax: limits.memory_bytes_max,
         rowsReadMax: limits.rows_read_max,
-        shares: () => lane === "background" || (lane === "heavy" && this.#gate.busy > 1),
+        // Threads of one statement save time only where cores are idle.
+        shares: () => lane === "background" || this.#gate.busy > (lane === "heavy" ? 1 : cores),
       },
     };
   }
