@@ -10,6 +10,9 @@ export interface QueryMetrics {
   readonly exportBytes: Counter<"format">;
   readonly residentBytes: Gauge;
   readonly residentColumns: Counter<"outcome">;
+  readonly columnFiles: Counter<"outcome">;
+  readonly columnFileBytes: Counter<"direction">;
+  readonly columnDiskBytes: Gauge;
 }
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -60,8 +63,25 @@ export function createQueryMetrics(registry: Registry): QueryMetrics {
     }),
     residentColumns: new Counter({
       name: "millrace_query_resident_columns_total",
-      help: "Step columns that queries looked for: hit, miss, stale (some days had to be read again), evicted.",
+      help: "Step columns that queries looked for: hit, miss, stale (some days had to be read again), file, stale_file, evicted.",
       labelNames: ["outcome"],
+      registers,
+    }),
+    columnFiles: new Counter({
+      name: "millrace_query_column_files_total",
+      help: "Files of step columns: written, evicted, removed (of nobody any more), unreadable, no_room.",
+      labelNames: ["outcome"],
+      registers,
+    }),
+    columnFileBytes: new Counter({
+      name: "millrace_query_column_file_bytes_total",
+      help: "Bytes of step columns that came from files or went to them, by direction: read, written.",
+      labelNames: ["direction"],
+      registers,
+    }),
+    columnDiskBytes: new Gauge({
+      name: "millrace_query_column_disk_bytes",
+      help: "Bytes of the files of step columns in this process's directory.",
       registers,
     }),
   };

@@ -6,7 +6,10 @@ import { createClickHouse, type ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { NativeColumns } from "../store/native-columns.ts";
 import type { Statement } from "../store/run-statement.ts";
 import { streamBytes } from "../store/stream-bytes.ts";
-import { buildStepList, countDays, dayMs, rowsWithout, type StepList } from "./step-list.ts";
+import { partOf } from "./column-parts.ts";
+import { readColumnPart, type ColumnFile } from "./files/column-file.ts";
+import { countDays, mergeSteps } from "./merge-steps.ts";
+import { buildStepList, type Rows, type StepList } from "./step-list.ts";
 
 export interface LoadTask {
   readonly url: string;
@@ -20,18 +23,26 @@ export interface LoadTask {
   readonly fromMs: number;
   readonly days: number;
   readonly read: readonly number[];
-  readonly held: { readonly list: StepList; readonly fromMs: number } | undefined;
+  /** Parts of the users that the rows are of; those of several are told apart here. */
+  readonly parts: readonly number[];
+  /** One for each part, or the file that has them. */
+  readonly held: readonly (StepList | undefined)[] | ColumnFile | undefined;
 }
 
 export interface LoadedSteps {
-  readonly list: StepList;
+  /** One for each part. */
+  readonly lists: readonly StepList[];
   /** Rows of each covered day. */
   readonly dayRows: Uint32Array;
 }
 
 /** What went wrong keeps its code on the way between threads only as a value. */
 export type Loaded =
-  LoadedSteps | { readonly failed: { readonly code: ErrorCode; readonly message: string } };
+  | LoadedSteps
+  | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
+  | { readonly unreadable: string };
+
+const nowhere = 2 ** 32 - 1;
 
 /** Events that may arrive while they are read. */
 const rowsMore = 1_000_000;
@@ -52,39 +63,58 @@ export async function loadSteps(task: LoadTask): Promise<Loaded> {
   try {
     return await load(task);
   } catch (error) {
+    if (error instanceof UnreadablePart) return { unreadable: error.message };
     if (!(error instanceof MillraceError)) throw error;
     return { failed: { code: error.code, message: error.message } };
   }
 }
 
 async function load(task: LoadTask): Promise<LoadedSteps> {
-  const { fromMs, held } = task;
-  const pieces: { users: Uint32Array; ats: Uint32Array; baseMs: number }[] = [];
+  const { fromMs, days, parts } = task;
+  // Before rows are read: a file may turn out to be torn.
+  const held = parts.map((part, index) => heldOf(task, part, index));
+  const pieces: Rows[] = [];
   for (const { statement, baseMs } of task.reads) {
     pieces.push({ ...(await readRows(task, statement)), baseMs });
   }
-  const read = new Set(task.read);
-  const kept =
-    held === undefined
-      ? undefined
-      : rowsWithout(held.list, held.fromMs, (day) => read.has(day + (held.fromMs - fromMs) / dayMs));
-  const count = pieces.reduce((sum, { users }) => sum + users.length, kept?.users.length ?? 0);
-  const users = new Uint32Array(count);
-  const times = new Float64Array(count);
-  let rows = 0;
-  // What is held is mostly older than what is read: instants then come nearly in order.
-  if (kept !== undefined) {
-    users.set(kept.users);
-    times.set(kept.times);
-    rows = kept.users.length;
+  const lists = parts.map((part, index) => {
+    const before = held[index];
+    if (before !== undefined && pieces.length === 0 && before.baseMs === fromMs) return before;
+    const added = buildStepList(
+      parts.length === 1 ? pieces : pieces.map((piece) => rowsOf(piece, part)),
+      fromMs,
+    );
+    if (before === undefined) return added;
+    return mergeSteps({ held: before, added, baseMs: fromMs, days, replaced: task.read });
+  });
+  const dayRows = new Uint32Array(days);
+  for (const list of lists) {
+    countDays(list, days).forEach((rows, day) => (dayRows[day] = (dayRows[day] as number) + rows));
   }
-  for (const piece of pieces) {
-    users.set(piece.users, rows);
-    const { ats, baseMs } = piece;
-    for (let at = 0; at < ats.length; at += 1) times[rows + at] = baseMs + (ats[at] as number);
-    rows += ats.length;
+  return { lists, dayRows };
+}
+
+function heldOf({ held }: LoadTask, part: number, index: number): StepList | undefined {
+  if (held === undefined || !("path" in held)) return held?.[index];
+  try {
+    return readColumnPart(held, part);
+  } catch (error) {
+    throw new UnreadablePart(error instanceof Error ? error.message : String(error));
   }
-  return { list: buildStepList({ users, times }), dayRows: countDays(times, fromMs, task.days) };
+}
+
+class UnreadablePart extends Error {}
+
+/** Those of one part of the users. */
+function rowsOf({ users, ats, baseMs }: Rows, part: number): Rows {
+  const places = users
+    .map((user, at) => (partOf(user) === part ? at : nowhere))
+    .filter((at) => at !== nowhere);
+  return {
+    users: places.map((at) => users[at] as number),
+    ats: places.map((at) => ats[at] as number),
+    baseMs,
+  };
 }
 
 async function readRows(

@@ -25,7 +25,7 @@ export async function answerFunnel(
   pool: TaskPool,
   options: Pick<KernelOptions, "groups" | "columns"> = {},
 ): Promise<Answer> {
-  const { plan, outcomes } = await runKernel(request, run, pool, options);
+  const { plan, outcomes } = await runKernel(request, run, pool, { ...options, areAdded: areAdded(request) });
   const { steps, ...views } = await shapeOutcomes(request, outcomes, pool);
   return {
     steps,
@@ -43,8 +43,13 @@ export async function answerResident(
   pool: TaskPool,
   columns: StepColumns,
 ): Promise<Answer | undefined> {
-  const outcomes = await runResident(request, run, pool, columns);
+  const outcomes = await runResident(request, run, pool, columns, areAdded(request));
   return outcomes === undefined ? undefined : shapeOutcomes(request, outcomes, pool);
+}
+
+/** Only a histogram looks at the whole times of persons. */
+function areAdded({ histogram }: FunnelRequest): boolean {
+  return histogram === undefined;
 }
 
 async function shapeOutcomes(

@@ -8,9 +8,14 @@ const selectedMax = 20_000;
 /** Between the two middle values when their number is even. Reorders what it is given, which is not empty. */
 export function medianOf(values: Float64Array): number {
   const { middle, before } = values.length <= selectedMax ? { middle: values, before: 0 } : cutMiddle(values);
-  const upper = (values.length >>> 1) - before;
+  return medianOfMiddle(middle, before, values.length);
+}
+
+/** Of `count` values: `middle` holds those in the middle, `before` are less than all of them. */
+export function medianOfMiddle(middle: Float64Array, before: number, count: number): number {
+  const upper = Math.floor(count / 2) - before;
   const high = select(middle, upper);
-  if (values.length % 2 === 1) return high;
+  if (count % 2 === 1) return high;
   // Everything before the selected one is not greater.
   let low = -Infinity;
   for (let at = 0; at < upper; at += 1) low = Math.max(low, middle[at] as number);

@@ -32,6 +32,8 @@ export interface KernelOptions {
   /** Where rows may be held in memory; absent: they are read. */
   readonly columns?: StepColumns;
   readonly list?: FunnelRules["list"];
+  /** Columns then answer no persons, only the times of all of them together. */
+  readonly areAdded?: boolean;
   /** Persons with this number or a higher one. */
   readonly firstPerson?: number;
   /** Instead of the plan that the number of rows suggests. Tests compare. */
@@ -47,8 +49,8 @@ export async function runKernel(
 ): Promise<{ plan: FunnelPlan; outcomes: FunnelOutcome[] }> {
   const rules = rulesOf(request, options.list);
   if (options.columns !== undefined && options.groups === undefined) {
-    const { columns, firstPerson } = options;
-    const outcomes = await runColumns(request, run, pool, columns, { rules, firstPerson });
+    const { columns, firstPerson, areAdded = false } = options;
+    const outcomes = await runColumns(request, run, pool, columns, { rules, firstPerson, areAdded });
     if (outcomes !== undefined) {
       return { plan: { table: "steps", groups: outcomes.length, rowsExpected: 0 }, outcomes };
     }
@@ -92,8 +94,10 @@ export function runResident(
   run: QueryRun,
   pool: TaskPool,
   columns: StepColumns,
+  areAdded: boolean,
 ): Promise<FunnelOutcome[] | undefined> {
-  return runColumns(request, run, pool, columns, { rules: rulesOf(request, undefined), residentOnly: true });
+  const rules = rulesOf(request, undefined);
+  return runColumns(request, run, pool, columns, { rules, residentOnly: true, areAdded });
 }
 
 function refuseWithoutCaller(run: QueryRun): void {

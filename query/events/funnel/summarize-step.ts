@@ -1,5 +1,4 @@
-// How many people reached one step, and how long it took them from the one before: a task of its own, because steps
-// of millions of people are added up in several threads at once.
+// How many people reached one step, and how long it took them from the one before.
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
 import { medianOf } from "./median.ts";
 
@@ -10,13 +9,11 @@ export interface StepSummary {
   readonly medianMs: number | null;
 }
 
-export interface SummaryTask {
-  readonly outcomes: readonly Pick<FunnelOutcome, "reached" | "gapsMs">[];
-  /** From 0. */
-  readonly step: number;
-}
-
-export function summarizeStep({ outcomes, step }: SummaryTask): StepSummary {
+/** `step` counts from 0. */
+export function summarizeStep(
+  outcomes: readonly Pick<FunnelOutcome, "reached" | "gapsMs">[],
+  step: number,
+): StepSummary {
   let count = 0;
   for (const { reached } of outcomes) {
     for (let person = 0; person < reached.length; person += 1) {

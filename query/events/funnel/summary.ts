@@ -1,32 +1,44 @@
 // What became of people, as numbers of steps: how many reached each, and how long it took from the one before.
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
 import type { TaskPool } from "../../task-pool.ts";
-import { summarizeStep, timesOf, type StepSummary, type SummaryTask } from "./summarize-step.ts";
+import { addTimes, collectMiddles, findMiddle, medianOfCollected, type CollectTask } from "./step-times.ts";
+import { summarizeStep, timesOf, type StepSummary } from "./summarize-step.ts";
 
-/** Fewer people are added up sooner than a thread is told of them. */
-const inlinePersonsMax = 100_000;
-const taskFile = new URL("./summarize-step.ts", import.meta.url).href;
+/** Gaps of fewer people are looked through sooner than a thread is told of them. */
+const inlinePersonsMax = 1_000_000;
+const taskFile = new URL("./step-times.ts", import.meta.url).href;
 
-/** Everybody; of many people in memory that threads share, a step a thread. */
-export function summarize(
+/** Everybody. */
+export async function summarize(
   outcomes: readonly FunnelOutcome[],
   steps: number,
   pool: TaskPool,
 ): Promise<StepSummary[]> {
-  const persons = outcomes.reduce((sum, { reached }) => sum + reached.length, 0);
-  const areShared = outcomes.every(({ gapsMs }) => gapsMs.buffer instanceof SharedArrayBuffer);
-  const isInline = persons <= inlinePersonsMax || !areShared;
-  return Promise.all(
-    Array.from({ length: steps }, async (_, step): Promise<StepSummary> => {
-      // Who reached the first step is counted while the threads are told of the others.
-      if (isInline || step === 0) return summarizeStep({ outcomes, step });
-      const task: SummaryTask = {
-        outcomes: outcomes.map(({ reached, gapsMs }) => ({ reached, gapsMs })),
-        step,
-      };
-      return (await pool.run(task, { filename: taskFile, name: summarizeStep.name })) as StepSummary;
+  const times = outcomes.flatMap((outcome) => outcome.times ?? []);
+  if (times.length === 0) return Array.from({ length: steps }, (_, step) => summarizeStep(outcomes, step));
+  const { counts, sumsMs, bins } = addTimes(times, steps);
+  const middles = Array.from(counts, (count, step) =>
+    step === 0 || count === 0 ? undefined : findMiddle(bins[step] as Uint32Array, count),
+  );
+  const isInline = (counts[0] as number) <= inlinePersonsMax;
+  // By part, then by step.
+  const collected = await Promise.all(
+    times.map(async ({ gapsMs }): Promise<Float64Array[]> => {
+      const task: CollectTask = { gapsMs, middles };
+      if (isInline) return collectMiddles(task);
+      return (await pool.run(task, { filename: taskFile, name: collectMiddles.name })) as Float64Array[];
     }),
   );
+  return middles.map((middle, step): StepSummary => {
+    const count = counts[step] as number;
+    if (middle === undefined) return { count, avgMs: null, medianMs: null };
+    const gaps = collected.map((ofPart) => ofPart[step] as Float64Array);
+    return {
+      count,
+      avgMs: (sumsMs[step] as number) / count,
+      medianMs: medianOfCollected(gaps, middle, count),
+    };
+  });
 }
 
 /** One summary a group; `groupOf` tells the group of a person's value, or undefined for none. */
@@ -68,14 +80,20 @@ function add(counts: Uint32Array, at: number): void {
 
 /** Milliseconds from the first step to the last, of everybody who reached it. */
 export function conversionsMs(outcomes: readonly FunnelOutcome[], steps: number): Float64Array {
-  const totals: number[] = [];
+  let converted = 0;
+  each(outcomes, (_value, reached) => {
+    if (reached === steps) converted += 1;
+  });
+  const totals = new Float64Array(converted);
+  let next = 0;
   each(outcomes, (_value, reached, gapsMs, at) => {
     if (reached < steps) return;
     let total = 0;
     for (let step = 1; step < steps; step += 1) total += gapsMs[at + step - 1] as number;
-    totals.push(total);
+    totals[next] = total;
+    next += 1;
   });
-  return Float64Array.from(totals);
+  return totals;
 }
 
 /** How many people there are of each value. */

@@ -14,8 +14,9 @@ export interface InstantList {
 export class ListWalk {
   /** Steps that the best attempt reached; 0: there is none. */
   reached = 0;
-  /** When it reached them. */
-  readonly at: Float64Array;
+  readonly #at: Float64Array;
+  /** What it took to each from the one before. */
+  readonly gapsMs: Float64Array;
   readonly #steps: number;
   readonly #rules: FunnelRules;
   readonly #lists: readonly InstantList[];
@@ -47,7 +48,8 @@ export class ListWalk {
     this.#places = new Int32Array(rules.steps);
     this.#exclusionPlaces = new Int32Array(exclusions.length);
     this.#current = new Float64Array(rules.steps);
-    this.at = new Float64Array(rules.steps);
+    this.#at = new Float64Array(rules.steps);
+    this.gapsMs = new Float64Array(rules.steps);
   }
 
   /** Looks at the person whose instants are in the lists. */
@@ -63,6 +65,9 @@ export class ListWalk {
     if (this.#rules.order === "ordered") this.#walkOrdered();
     else if (this.#rules.order === "strict") this.#walkStrict();
     else this.#walkUnordered();
+    for (let step = 1; step < this.reached; step += 1) {
+      this.gapsMs[step] = (this.#at[step] as number) - (this.#at[step - 1] as number);
+    }
   }
 
   #walkOrdered(): void {
@@ -202,7 +207,7 @@ export class ListWalk {
     this.#marks?.mark(startMs, reached);
     if (reached <= this.reached) return;
     this.reached = reached;
-    for (let step = 0; step < reached; step += 1) this.at[step] = this.#current[step] as number;
+    for (let step = 0; step < reached; step += 1) this.#at[step] = this.#current[step] as number;
   }
 
   #isDiscarded(startMs: number, reached: number): boolean {

@@ -1,29 +1,43 @@
-// Collects what became of persons, in the form of the kernel's answer.
+// Collects what became of persons, in memory that the thread that asked shares: each person by itself, in the form of the
+// kernel's answer, or, where nobody asks for persons, only the times to each step.
 import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
 import type { TrendMarks } from "../kernel/trend-marks.ts";
-import type { ListWalk } from "./list-walk.ts";
+import { tallyTimes } from "../step-times.ts";
 
 export class Outcomes {
   readonly #rules: FunnelRules;
-  /** Shared: the thread that asked reads them where they lie. */
+  readonly #areAdded: boolean;
   readonly #reached: Uint8Array;
   readonly #gapsMs: Float64Array;
   #persons = 0;
   #gaps = 0;
   readonly #listed: number[] = [];
+  /** One entry a step: people who reached it, and the times that they took from the one before. */
+  readonly #counts: Float64Array;
+  readonly #gapsOf: readonly Float64Array[];
 
-  /** `personsMax`: there will not be more. */
-  constructor(rules: FunnelRules, personsMax: number) {
+  /** `personsMax`: there will not be more. `areAdded`: nobody asks for persons, only for all of them together. */
+  constructor(rules: FunnelRules, personsMax: number, areAdded: boolean) {
+    const { steps } = rules;
+    const numbers = (length: number): Float64Array => new Float64Array(new SharedArrayBuffer(8 * length));
     this.#rules = rules;
-    this.#reached = new Uint8Array(new SharedArrayBuffer(personsMax));
-    this.#gapsMs = new Float64Array(new SharedArrayBuffer(8 * personsMax * (rules.steps - 1)));
+    this.#areAdded = areAdded;
+    this.#reached = new Uint8Array(new SharedArrayBuffer(areAdded ? 0 : personsMax));
+    this.#gapsMs = numbers(areAdded ? 0 : personsMax * (steps - 1));
+    this.#counts = new Float64Array(steps);
+    this.#gapsOf = Array.from({ length: steps }, (_, step) => numbers(areAdded && step > 0 ? personsMax : 0));
   }
 
-  add(person: number, { reached, at }: ListWalk): void {
+  /** `gapsMs`: to each step from the one before; nothing to the first. */
+  add(person: number, reached: number, gapsMs: Float64Array): void {
+    if (this.#areAdded) {
+      this.#addTimes(reached, gapsMs);
+      return;
+    }
     this.#reached[this.#persons] = reached;
     this.#persons += 1;
     for (let step = 1; step < reached; step += 1) {
-      this.#gapsMs[this.#gaps] = (at[step] as number) - (at[step - 1] as number);
+      this.#gapsMs[this.#gaps] = gapsMs[step] as number;
       this.#gaps += 1;
     }
     const { list } = this.#rules;
@@ -32,13 +46,25 @@ export class Outcomes {
     if (list.dropped ? reached === list.step : reached > list.step) this.#listed.push(person);
   }
 
+  #addTimes(reached: number, gapsMs: Float64Array): void {
+    const counts = this.#counts;
+    counts[0] = (counts[0] as number) + 1;
+    for (let step = 1; step < reached; step += 1) {
+      const count = counts[step] as number;
+      (this.#gapsOf[step] as Float64Array)[count] = gapsMs[step] as number;
+      counts[step] = count + 1;
+    }
+  }
+
   finish(marks: TrendMarks | undefined): FunnelOutcome {
+    const { list } = this.#rules;
     return {
       reached: this.#reached.subarray(0, this.#persons),
       values: undefined,
       gapsMs: this.#gapsMs.subarray(0, this.#gaps),
+      ...(this.#areAdded ? { times: tallyTimes(this.#counts, this.#gapsOf) } : {}),
       trend: marks === undefined ? undefined : { entered: marks.entered, converted: marks.converted },
-      listed: this.#rules.list === undefined ? undefined : Uint32Array.from(this.#listed),
+      listed: list === undefined ? undefined : Uint32Array.from(this.#listed),
     };
   }
 }

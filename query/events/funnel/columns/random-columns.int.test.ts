@@ -1,10 +1,17 @@
 // Funnels over columns in memory answer what the same funnels over rows do: while events arrive on any day, ids are
-// joined and separated, properties of users are set, columns are evicted, and processes start anew.
+// joined and separated, properties of users are set, columns are evicted, and processes start anew and find columns in
+// files, some of which are torn, of another column, or were written while fewer events were there.
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Filter } from "#schemas/query/filter.ts";
 import { funnelOrders, type FunnelQuery } from "#schemas/query/funnel.ts";
+import { createLogger } from "#ops/runtime/log.ts";
 import { createQueryMetrics } from "../../../metrics.ts";
+import { listColumnFiles } from "../../../step-columns/files/column-directory.ts";
+import { ColumnFiles } from "../../../step-columns/files/column-files.ts";
 import { StepColumns } from "../../../step-columns/step-columns.ts";
 import type { Store } from "../../../store/run-statement.ts";
 import { QueryRun } from "../../../store/query-run.ts";
@@ -37,6 +44,7 @@ const random = new RandomSource(seed);
 let database: TestDatabase;
 let store: Store;
 let versions = 0;
+const directory = mkdtempSync(join(tmpdir(), "millrace-columns-"));
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -50,6 +58,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await pool.destroy();
+  rmSync(directory, { recursive: true, force: true });
   await database?.drop();
 });
 
@@ -175,13 +184,59 @@ function randomQuery(): FunnelQuery {
   };
 }
 
+function makeRun(): QueryRun {
+  return new QueryRun({
+    store,
+    projectId,
+    signal: new AbortController().signal,
+    people: { merged: versions > 0, cohorts: new Map([["regulars", 1]]) },
+  });
+}
+
+/** Cuts a file, changes a byte of it, or puts another column's in its place. */
+async function spoilFile(): Promise<void> {
+  const paths = (await listColumnFiles(directory)).map(({ path }) => path).toSorted();
+  if (paths.length === 0) return;
+  const path = random.pick(paths);
+  const bytes = readFileSync(path);
+  const at = random.below(bytes.length);
+  const spoil = random.pick([
+    () => truncateSync(path, at),
+    () => writeFileSync(path, bytes.fill((bytes[at] as number) ^ 1, at, at + 1)),
+    () => copyFileSync(random.pick(paths), path),
+  ]);
+  spoil();
+}
+
+async function countOf(outcome: string): Promise<number> {
+  const { values } = await store.metrics.residentColumns.get();
+  return values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
+}
+
 const roomy = 1024 ** 3;
 /** Room for a few segments. */
 const narrow = 6_000;
 
 it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases * 500 }, async () => {
-  const makeColumns = (bytesMax: number): StepColumns => new StepColumns({ url: database.url, bytesMax });
-  let columns = makeColumns(roomy);
+  const { metrics } = store;
+  // Processes that start anew find the files of those before.
+  const makeColumns = (bytesMax: number, bytesOnDiskMax: number): StepColumns => {
+    files =
+      bytesOnDiskMax === 0
+        ? undefined
+        : new ColumnFiles({
+            ...{ directory, installation: "test", bytesMax: bytesOnDiskMax, rowsMin: 1, pool, metrics },
+            log: createLogger({ level: "fatal", name: "test" }),
+          });
+    return new StepColumns({
+      url: database.url,
+      bytesMax,
+      metrics,
+      ...(files === undefined ? {} : { files }),
+    });
+  };
+  let files: ColumnFiles | undefined;
+  let columns = makeColumns(roomy, roomy);
   let held = 0;
   let converted = 0;
   await addEvents(3000);
@@ -191,21 +246,22 @@ it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases 
     if (random.chance(0.3)) await addEvents(1 + random.below(20));
     if (random.chance(0.2)) await joinIds();
     if (random.chance(0.1)) await setProperties(3);
-    if (random.chance(0.1)) columns = makeColumns(random.pick([roomy, narrow]));
+    if (random.chance(0.3)) {
+      await files?.settle();
+      if (random.chance(0.3)) await spoilFile();
+      columns = makeColumns(random.pick([roomy, roomy, narrow]), random.pick([roomy, roomy, narrow, 0]));
+    }
+    if (files !== undefined && random.chance(0.1)) {
+      const range = { fromMs: randomInstant(), endMs: Date.now() };
+      await columns.prepare(makeRun(), pool, { events: [random.pick([...names, null])], ...range });
+    }
     const query = randomQuery();
     const what = `seed ${seed}, case ${index}: ${JSON.stringify(query)}`;
     const request = readFunnelRequest(query, Date.now());
     expect(isDecidable(request), what).toBe(true);
-    const run = (): QueryRun =>
-      new QueryRun({
-        store,
-        projectId,
-        signal: new AbortController().signal,
-        people: { merged: versions > 0, cohorts: new Map([["regulars", 1]]) },
-      });
     const [expected, answer] = [
-      await answerFunnel(request, run(), pool, { groups: 1 }),
-      await answerFunnel(request, run(), pool, { columns }),
+      await answerFunnel(request, makeRun(), pool, { groups: 1 }),
+      await answerFunnel(request, makeRun(), pool, { columns }),
     ];
     expect(answer, what).toEqual(expected);
     if (columns.bytes > 0) held += 1;
@@ -213,11 +269,13 @@ it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases 
     if (index % 5 === 0) {
       const body = { ...query, step: random.below(query.steps.length), limit: 10 };
       const users = readFunnelUsersRequest(body, Date.now());
-      expect(await listPersons(users, run(), pool, columns), what).toEqual(
-        await listPersons(users, run(), pool),
+      expect(await listPersons(users, makeRun(), pool, columns), what).toEqual(
+        await listPersons(users, makeRun(), pool),
       );
     }
   }
   expect(converted).toBeGreaterThan(cases);
   expect(held).toBeGreaterThan(cases / 2);
+  expect(await countOf("file")).toBeGreaterThan(cases / 20);
+  expect(await countOf("stale_file")).toBeGreaterThan(0);
 });

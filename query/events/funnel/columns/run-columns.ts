@@ -3,7 +3,8 @@
 import { areSets } from "../../../people/person-set.ts";
 import { selectPersons } from "../../../people/select-persons.ts";
 import type { QueryRun } from "../../../store/query-run.ts";
-import { columnParts, type StepColumns } from "../../../step-columns/step-columns.ts";
+import { columnParts } from "../../../step-columns/column-parts.ts";
+import type { StepColumns } from "../../../step-columns/step-columns.ts";
 import type { TaskPool } from "../../../task-pool.ts";
 import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
 import { rowsRange } from "../plan.ts";
@@ -17,6 +18,8 @@ export interface ColumnsOptions {
   readonly rules: FunnelRules;
   readonly firstPerson?: number | undefined;
   readonly residentOnly?: boolean;
+  /** Nobody asks for persons, only for all of them together. */
+  readonly areAdded?: boolean;
 }
 
 /** True when its columns hold the rows of its own events alone. */
@@ -42,7 +45,7 @@ export async function runColumns(
   run: QueryRun,
   pool: TaskPool,
   stepColumns: StepColumns,
-  { rules, firstPerson = 0, residentOnly = false }: ColumnsOptions,
+  { rules, firstPerson = 0, residentOnly = false, areAdded = false }: ColumnsOptions,
 ): Promise<FunnelOutcome[] | undefined> {
   if (!isDecidable(request) || run.people.sample !== undefined) return undefined;
   const selectors = [...request.steps, ...request.exclusions];
@@ -63,7 +66,16 @@ export async function runColumns(
       { length: columnParts },
       (_, part) =>
         pool.run(
-          { rules, columns, columnOf, part, firstUser: firstPerson, joined, selected } satisfies ColumnsTask,
+          {
+            rules,
+            columns,
+            columnOf,
+            part,
+            firstUser: firstPerson,
+            joined,
+            selected,
+            areAdded,
+          } satisfies ColumnsTask,
           {
             filename: taskFile,
             name: tallyColumns.name,

@@ -26,6 +26,16 @@ export interface FunnelRules {
   readonly list?: { readonly step: number; readonly dropped: boolean };
 }
 
+/** How long people took to each step: one entry a step, nothing for the first. */
+export interface StepTimes {
+  readonly counts: Float64Array;
+  readonly sumsMs: Float64Array;
+  /** Milliseconds from the step before, of everybody who reached it. */
+  readonly gapsMs: readonly Float64Array[];
+  /** How many of them fall into each bin; `step-times.ts` says which. */
+  readonly bins: readonly Uint32Array[];
+}
+
 /** Of people with an attempt that survived: one entry each, of the attempt that reached furthest. */
 export interface FunnelOutcome {
   /** Steps reached, 1 or more. */
@@ -34,6 +44,8 @@ export interface FunnelOutcome {
   readonly values: Float64Array | undefined;
   /** Of each person in order: milliseconds from each step that was reached to the next one. */
   readonly gapsMs: Float64Array;
+  /** Instead of persons, when only all of them together are asked for. */
+  readonly times?: StepTimes;
   readonly trend: { readonly entered: Uint32Array; readonly converted: Uint32Array } | undefined;
   readonly listed: Uint32Array | undefined;
 }
