@@ -1,6 +1,7 @@
 // What is counted over sets of people: how many each two share, in how many sets each person is, who is new and who
 // comes back from one set to the next. Container by container, so that what is compared stays in the processor's
 // cache; the parts of a count take every second (third, …) container each and are added up.
+import { createBitCounter, setsAtOnceMax } from "./bit-counter.ts";
 import { createBitRuns, type BitRuns } from "./shared-bits.ts";
 import {
   containerBytes,
@@ -117,15 +118,20 @@ export function countTimes({ sets: bytes, numbers, part }: TimesTask): Uint32Arr
   const sets = readSets(bytes, numbers);
   const people = new Uint32Array(sets.length + 1);
   const times = new Uint32Array(containerNumbers);
+  const counter = createBitCounter(Math.min(sets.length, setsAtOnceMax));
   for (const key of keysOf([sets], part)) {
     times.fill(0);
+    let waiting = 0;
     for (const { containers } of sets) {
       const container = containers.get(key);
       if (container === undefined) continue;
-      eachNumber(bytes, container, (number) => {
-        times[number] = (times[number] as number) + 1;
-      });
+      writeBits(bytes, container, counter.bytes, counter.setsAt + waiting * containerBytes);
+      waiting += 1;
+      if (waiting < setsAtOnceMax) continue;
+      counter.addTimes(waiting, times);
+      waiting = 0;
     }
+    counter.addTimes(waiting, times);
     for (const count of times) people[count] = (people[count] as number) + 1;
   }
   people[0] = 0;
