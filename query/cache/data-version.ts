@@ -37,8 +37,7 @@ export async function readDataVersion(
 ): Promise<DataVersion> {
   const { scope, people, userProperties } = asked;
   const parameters = new Parameters();
-  const columns = [`(SELECT sum(events) ${eventsSql(scope, parameters)})`];
-  columns.push(people.merged ? `(SELECT max(version) ${fromTable("persons", [])})` : "0");
+  const columns = [people.merged ? `(SELECT max(version) ${fromTable("persons", [])})` : "0"];
   const cohorts = [...people.cohorts.values()].sort((left, right) => left - right);
   columns.push(
     cohorts.length === 0
@@ -52,8 +51,12 @@ export async function readDataVersion(
   );
   const { rows } = await runStatement(
     store,
-    // One thread: a few thousand rows, and a statement costs the less the fewer it wakes.
-    { sql: `SELECT ${columns.join(", ")} SETTINGS max_threads = 1`, parameters: parameters.values },
+    {
+      // One thread: a few thousand rows, and a statement costs the less the fewer it wakes. Events are not one of the
+      // subqueries: that would be a fifth more work.
+      sql: `SELECT sum(events), ${columns.join(", ")} ${eventsSql(scope, parameters)} SETTINGS max_threads = 1`,
+      parameters: parameters.values,
+    },
     asked,
   );
   const [events, ...rest] = rows[0] ?? [];
