@@ -37,10 +37,7 @@ import { serveJobs } from "./jobs/job-service.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { createJobMetrics } from "./jobs/metrics.ts";
 import { DimensionStore } from "./partials/dimension-store.ts";
-import { connectLinkCache } from "./links/announce-links.ts";
-import { serveLinks } from "./links/link-service.ts";
-import { createLinkMetrics } from "./links/metrics.ts";
-import { serveRedirectCounts } from "./links/redirect-counts.ts";
+import { startLinks } from "./links/start-links.ts";
 import { serveDimensions } from "./partials/dimension-service.ts";
 import { createPartialMetrics } from "./partials/metrics.ts";
 import { PartialKeeper } from "./partials/partial-keeper.ts";
@@ -52,7 +49,6 @@ import { servePlans } from "./plans/plan-service.ts";
 import { PlanStore } from "./plans/plan-store.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
-import { serveVisitorSalts } from "./links/visitor-salts.ts";
 import { startRetention } from "./retention/start-retention.ts";
 import { ProjectStore, type ProjectKeys } from "./projects/project-store.ts";
 import { serveProjects } from "./projects/project-service.ts";
@@ -105,17 +101,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("projects", () => projects.stop());
     const uploads = serveUploads({ connection, store: new UploadStore(postgres), log });
     releasers.add("uploads", () => uploads.stop());
-    const links = serveLinks({
-      connection,
-      postgres,
-      redis: connectLinkCache(config.redisUrl),
-      publicUrl: config.publicUrl,
-      metrics: createLinkMetrics(registry),
-      log,
-    });
+    const links = startLinks({ config, connection, postgres, registry, log });
     releasers.add("links", () => links.stop());
-    const redirectCounts = serveRedirectCounts({ connection, postgres, log });
-    releasers.add("redirect counts", () => redirectCounts.stop());
 
     const persons = new PersonPublisher({
       postgres,
@@ -131,8 +118,6 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const live = new LiveInterests({ connection, log });
     live.start();
     releasers.add("live interests", () => live.stop());
-    const salts = serveVisitorSalts({ connection, postgres, log });
-    releasers.add("salts of visitors", () => salts.stop());
 
     const planStore = new PlanStore(postgres);
     const plans = new ActivePlansReader({ store: planStore, connection, log });

@@ -51,11 +51,14 @@ export function answerPasswordForm(
 
 export function answerPreview(exchange: Exchange, visit: Visit, link: PreparedLink): void {
   const url = link.hasPassword ? undefined : link.url;
+  // Kept by an edge of before links had one: none.
+  const title = link.hasPassword ? null : (link.title ?? null);
   if (!visit.wantsPage) {
     const body = {
       code: link.code,
       domain: link.domain,
       url: url ?? null,
+      title,
       has_password: link.hasPassword,
       expires_at: link.expiresAtMs === null ? null : new Date(link.expiresAtMs).toISOString(),
       max_clicks: link.maxClicks,
@@ -70,7 +73,7 @@ export function answerPreview(exchange: Exchange, visit: Visit, link: PreparedLi
     );
   }
   if (link.maxClicks !== null) notes.push(`It works ${link.maxClicks} times altogether.`);
-  exchange.answer(200, buildPreview({ code: link.code, url, notes }), pageHeaders, pageType);
+  exchange.answer(200, buildPreview({ code: link.code, url, title, notes }), pageHeaders, pageType);
 }
 
 function answerError(exchange: Exchange, visit: Visit, error: MillraceError, title: string): void {

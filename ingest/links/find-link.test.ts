@@ -21,6 +21,7 @@ const base: ResolvedLink = {
   expiredUrl: null,
   maxClicks: null,
   hasPassword: false,
+  title: null,
   retentionDays: 0,
   version: 1,
 };

@@ -60,13 +60,19 @@ export function buildNotice(title: string, text: string): string {
   return buildPage(title, `<p>${escapeHtml(text)}</p>`);
 }
 
-/** Where a link leads; `url` undefined when that is not shown. */
-export function buildPreview(options: { code: string; url: string | undefined; notes: string[] }): string {
-  const { code, url, notes } = options;
+/** Where a link leads; `url` undefined when that is not shown, and then nothing of the page is. */
+export function buildPreview(options: {
+  code: string;
+  url: string | undefined;
+  title: string | null;
+  notes: string[];
+}): string {
+  const { code, url, title, notes } = options;
+  const name = url === undefined || title === null ? "" : `<p><strong>${escapeHtml(title)}</strong></p>`;
   const target =
     url === undefined
       ? "<p>Its target is shown after the password.</p>"
-      : `<p>It leads to</p><p class="target"><a href="${escapeHtml(url)}" rel="noreferrer noopener nofollow">${escapeHtml(url)}</a></p>`;
+      : `${name}<p>It leads to</p><p class="target"><a href="${escapeHtml(url)}" rel="noreferrer noopener nofollow">${escapeHtml(url)}</a></p>`;
   const list = notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("");
   return buildPage(`Preview of ${code}`, target + list);
 }

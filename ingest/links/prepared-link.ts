@@ -29,7 +29,12 @@ export function prepareLink(link: ResolvedLink): PreparedLink {
     clickPrefix,
     utm: readUtm(link.url),
     // Measured: 700 bytes for a link with a short target; texts are held once each.
-    bytes: 800 + link.url.length * 2 + (link.expiredUrl?.length ?? 0) + clickPrefix.length,
+    bytes:
+      800 +
+      link.url.length * 2 +
+      (link.expiredUrl?.length ?? 0) +
+      (link.title?.length ?? 0) * 2 +
+      clickPrefix.length,
   };
 }
 

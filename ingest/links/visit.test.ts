@@ -54,8 +54,12 @@ test("pages show what people wrote as text", () => {
   expect(escapeHtml(`<a href="x" title='y'>&</a>`)).toBe(
     "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;&lt;/a&gt;",
   );
-  const page = buildPreview({ code: "<b>", url: 'https://e.com/"onclick="x', notes: ["<i>"] });
-  expect(page).not.toMatch(/<b>|<i>|"onclick/);
+  const title = "</title><script>alert(1)</script> & more";
+  const page = buildPreview({ code: "<b>", url: 'https://e.com/"onclick="x', title, notes: ["<i>"] });
+  expect(page).not.toMatch(/<b>|<i>|"onclick|<script/);
+  expect(page).toContain("&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; more");
+  // Nothing of a page is told whose address is not.
+  expect(buildPreview({ code: "b", url: undefined, title, notes: [] })).not.toContain("alert");
 });
 
 test("each address has its own second, and an old clock starts a new one", () => {

@@ -76,6 +76,7 @@ export class LinksService {
       expiredUrl: null,
       maxClicks: null,
       hasPassword: password !== undefined,
+      title: null,
       retentionDays: 0,
       ...this.#links.get(address),
       ...link,

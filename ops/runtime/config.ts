@@ -47,6 +47,8 @@ export interface Config {
   readonly publicUrl: string;
   /** 0: no limit. */
   readonly linksRequestsPerMinute: number;
+  /** Titles of links are read from their pages. */
+  readonly linksTitles: boolean;
   readonly logLevel: string;
   readonly instance: string | undefined;
   readonly supervised: boolean;
@@ -108,6 +110,10 @@ export function readConfig(env: Environment = process.env): Config {
   if (!["debug", "info", "warn", "error"].includes(logLevel)) {
     problems.push(`MILLRACE_LOG_LEVEL must be debug, info, warn or error; it is "${logLevel}"`);
   }
+  const titles = values["MILLRACE_LINKS_TITLES"] as string;
+  if (titles !== "on" && titles !== "off") {
+    problems.push(`MILLRACE_LINKS_TITLES must be on or off; it is "${titles}"`);
+  }
   const trustedProxies = (values["MILLRACE_TRUSTED_PROXIES"] ?? "").split(",").filter((cidr) => cidr !== "");
   for (const network of trustedProxies) {
     if (isIP(network) === 0 && !isNetwork(network)) {
@@ -157,6 +163,7 @@ export function readConfig(env: Environment = process.env): Config {
     redirectsPerSecondMax: integer("MILLRACE_REDIRECTS_PER_SECOND_MAX"),
     publicUrl: readPublicUrl(values),
     linksRequestsPerMinute: integer("MILLRACE_LINKS_REQUESTS_PER_MINUTE"),
+    linksTitles: titles === "on",
     logLevel,
     instance: text("MILLRACE_INSTANCE"),
     supervised: integer("MILLRACE_SUPERVISED") === 1,

@@ -258,6 +258,13 @@ export const configTable = {
     max: 1_000_000,
     description: "Requests about links (/v1/links) that one address may make in a minute; 0: no limit.",
   },
+  MILLRACE_LINKS_TITLES: {
+    kind: "string",
+    default: "off",
+    description:
+      "on: links that are made without a title get that of their page, read in the background by the workers; " +
+      "addresses that are not public are never gone to.",
+  },
   MILLRACE_LOG_LEVEL: {
     kind: "string",
     default: "info",

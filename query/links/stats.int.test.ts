@@ -65,6 +65,7 @@ function linkOf(code: string, project = projectId): ResolvedLink {
     expiredUrl: null,
     maxClicks: null,
     hasPassword: false,
+    title: null,
     retentionDays: 0,
     version: 1,
   };

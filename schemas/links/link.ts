@@ -20,6 +20,8 @@ export interface ResolvedLink {
   expiredUrl: string | null;
   maxClicks: number | null;
   hasPassword: boolean;
+  /** A person's or the page's; strangers' words either way. */
+  title: string | null;
   retentionDays: number;
   /** Grows with every change of what stands at the address. */
   version: number;

@@ -44,17 +44,24 @@ export function gatherClicks(stored: readonly PipelineEvent[]): ClickTotals[] {
   return [...totals.values()];
 }
 
-/** Adds to the partition's totals. */
+/**
+ * Adds to the partition's totals. Clicks of links that are not there any more, or of another project, are nobody's.
+ * Rows of links are locked as a reference to them would: whoever deletes a link waits for the batches that count it,
+ * and takes their counts with it.
+ */
 export async function writeClicks(
   client: ClientBase,
   partition: number,
   totals: readonly ClickTotals[],
 ): Promise<void> {
   await client.query(
-    `INSERT INTO link_totals AS old (project_id, link_id, partition, clicks, bots, previews, last_clicked_at)
+    `WITH known AS MATERIALIZED (
+       SELECT project_id, public_id FROM links WHERE public_id = ANY ($3::text[]) FOR KEY SHARE)
+     INSERT INTO link_totals AS old (project_id, link_id, partition, clicks, bots, previews, last_clicked_at)
      SELECT project_id, link_id, $1, clicks, bots, previews, to_timestamp(last_at_ms / 1000.0)
      FROM unnest($2::int[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
        AS added (project_id, link_id, clicks, bots, previews, last_at_ms)
+     WHERE EXISTS (SELECT FROM known WHERE known.public_id = added.link_id AND known.project_id = added.project_id)
      ON CONFLICT (project_id, link_id, partition) DO UPDATE
      SET clicks = old.clicks + excluded.clicks, bots = old.bots + excluded.bots,
          previews = old.previews + excluded.previews,

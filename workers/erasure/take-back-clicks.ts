@@ -140,11 +140,13 @@ async function takeBackTotals(
   await postgres.query(
     `WITH marked AS (
        UPDATE erasures SET removed = removed || jsonb_build_object('link_totals', $3::int)
-       WHERE id = $1 AND NOT removed ? 'link_totals' RETURNING project_id)
+       WHERE id = $1 AND NOT removed ? 'link_totals' RETURNING project_id),
+     known AS MATERIALIZED (
+       SELECT public_id FROM links WHERE project_id = $2 AND public_id = ANY ($4::text[]) FOR KEY SHARE)
      INSERT INTO link_totals AS old (project_id, link_id, partition, clicks, bots, previews)
      SELECT marked.project_id, taken.link_id, -1, -taken.clicks, -taken.bots, -taken.previews
      FROM marked, unnest($4::text[], $5::bigint[], $6::bigint[], $7::bigint[]) AS taken (link_id, clicks, bots, previews)
-     WHERE marked.project_id = $2
+     WHERE marked.project_id = $2 AND EXISTS (SELECT FROM known WHERE known.public_id = taken.link_id)
      ON CONFLICT (project_id, link_id, partition) DO UPDATE
      SET clicks = old.clicks + excluded.clicks, bots = old.bots + excluded.bots,
          previews = old.previews + excluded.previews`,

@@ -4,8 +4,11 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LogEvent } from "#schemas/events/event.ts";
+import { transact } from "#ops/runtime/transact.ts";
 import { callService } from "#streams/call-service.ts";
 import { buildEvent, startBed, type Bed } from "../testing/worker-processes.ts";
+import { LinkStore } from "./link-store.ts";
+import { readNewLink } from "./read-link.ts";
 import { createVisitorSalts } from "./visitor-salts.ts";
 
 const hourMs = 3_600_000;
@@ -16,6 +19,7 @@ const sent: LogEvent[] = [];
 
 beforeAll(async () => {
   bed = await startBed();
+  await makeLinks();
 });
 afterAll(async () => {
   await bed.close();
@@ -46,6 +50,17 @@ function buildClick(): LogEvent {
       amount: 1,
     }),
   });
+}
+
+/** Clicks of links that there are not count nothing but themselves. */
+async function makeLinks(): Promise<void> {
+  await bed.postgres.query("INSERT INTO projects (public_id, name) VALUES ('p', 'p')");
+  await bed.postgres.query(
+    `INSERT INTO links (public_id, project_id, domain, code, url, target, redirect, forward_query, tags)
+     SELECT 'lnk_' || number, 1, '', 'code' || number, 'https://e.com/', 'https://e.com/', 302, false, '{}'
+     FROM generate_series(0, $1) AS number`,
+    [links - 1],
+  );
 }
 
 /** New clicks among other events; some of them twice, and some that were sent long before. */
@@ -165,9 +180,6 @@ describe("clicks of links are counted once everywhere", { timeout: 120_000 }, ()
   });
 
   it("less those of a visitor who was erased", async () => {
-    await bed.postgres.query(
-      "INSERT INTO projects (public_id, name) VALUES ('p', 'p') ON CONFLICT DO NOTHING",
-    );
     const last = new Set(Object.values(countPlainly()).map(({ lastAtMs }) => lastAtMs));
     // The time of a link's last click stays.
     const latest = new Set(
@@ -194,6 +206,7 @@ describe("clicks of links are counted once everywhere", { timeout: 120_000 }, ()
     bed = fresh;
     sent.length = 0;
     try {
+      await makeLinks();
       let workers = fresh.startWorkers("power");
       await send(500);
       await settle();
@@ -221,6 +234,67 @@ describe("clicks of links are counted once everywhere", { timeout: 120_000 }, ()
       bed = before;
       await fresh.close();
     }
+  });
+});
+
+describe("a link that is deleted", { timeout: 60_000 }, () => {
+  it("takes its totals with it, whatever is on its way, and leaves none to the next at its address", async () => {
+    bed.startWorkers("deleting");
+    const store = new LinkStore(bed.postgres, { onConflict: () => undefined });
+    const ids = Array.from({ length: 10 }, (_, index) => `lnk_gone${index}`);
+    await bed.postgres.query(
+      `INSERT INTO links (public_id, project_id, domain, code, url, target, redirect, forward_query, tags)
+       SELECT id, 1, '', id, 'https://e.com/', 'https://e.com/', 302, false, '{}' FROM unnest($1::text[]) AS id`,
+      [ids],
+    );
+    let published = 0;
+    let running = true;
+    const publishing = (async () => {
+      while (running) {
+        const clicks = Array.from({ length: 40 }, (_, index) =>
+          buildEvent((nextId += 1), {
+            // The other project's clicks name links that are not its own.
+            project_id: index % 8 === 0 ? 2 : 1,
+            event: "link.clicked",
+            event_id: `gone-${nextId}`,
+            properties: JSON.stringify({ link_id: ids[index % ids.length], bot: false, preview: false }),
+          }),
+        );
+        published += clicks.length;
+        await bed.publish(clicks);
+        await sleep(5);
+      }
+    })();
+    const totals = async (): Promise<{ link_id: string; project_id: number }[]> =>
+      (
+        await bed.postgres.query<{ link_id: string; project_id: number }>(
+          "SELECT DISTINCT link_id, project_id FROM link_totals WHERE link_id LIKE 'lnk_gone%'",
+        )
+      ).rows;
+    await expect.poll(async () => (await totals()).length, { timeout: 20_000 }).toBe(ids.length);
+    for (const id of ids) {
+      await sleep(Math.random() * 100);
+      await store.delete(1, { domain: "", code: id });
+    }
+    await sleep(300);
+    running = false;
+    await publishing;
+    const stored = async (): Promise<number> => {
+      const result = await bed.clickhouse.query({
+        query: "SELECT count() AS rows FROM events WHERE startsWith(event_id, 'gone-')",
+        format: "JSONEachRow",
+      });
+      return Number((await result.json<{ rows: string }>())[0]?.rows);
+    };
+    await expect.poll(stored, { timeout: 20_000 }).toBe(published);
+    // The totals are written after the rows.
+    const open = async (): Promise<number> =>
+      (await bed.postgres.query("SELECT FROM log_partitions WHERE intent_token IS NOT NULL")).rows.length;
+    await expect.poll(open, { timeout: 20_000 }).toBe(0);
+    expect(await totals()).toEqual([]);
+    const draft = await readNewLink({ url: "https://e.com/", alias: "lnk_gone0" }, "https://go.example");
+    await transact(bed.postgres, (client) => store.insert(client, 1, [draft]));
+    expect((await store.find(1, { domain: "", code: "lnk_gone0" })).totals.clicks).toBe("0");
   });
 });
 

@@ -11,7 +11,7 @@ export interface FieldChange {
 export function buildChanges(before: LinkFields, after: LinkFields): Record<string, FieldChange> {
   const changes: Record<string, FieldChange> = {};
   for (const name of Object.keys(before) as (keyof LinkFields)[]) {
-    if (name === "target" || isDeepStrictEqual(before[name], after[name])) continue;
+    if (name === "target" || name === "title_by" || isDeepStrictEqual(before[name], after[name])) continue;
     if (name === "password_hash") {
       changes["password"] = { before: before[name] !== null, after: after[name] !== null };
     } else {

@@ -20,6 +20,8 @@ export interface LinkRow {
   tags: string[];
   utm: Campaign | null;
   title: string | null;
+  /** Who said it, or that there is none; null: nobody yet. */
+  title_by: "person" | "page" | null;
   external_id: string | null;
   version: string;
   created_at: Date;
@@ -28,7 +30,7 @@ export interface LinkRow {
 
 export const linkColumns = `links.id, links.public_id, links.project_id, links.domain, links.code, links.url,
   links.target, links.redirect, links.forward_query, links.expires_at, links.expired_url, links.max_clicks,
-  links.password_hash, links.tags, links.utm, links.title, links.external_id, links.version, links.created_at,
+  links.password_hash, links.tags, links.utm, links.title, links.title_by, links.external_id, links.version, links.created_at,
   links.updated_at`;
 
 export interface ProjectOfLink {
@@ -62,6 +64,7 @@ export function buildResolved(row: LinkRow, project: ProjectOfLink): ResolvedLin
     expiredUrl: row.expired_url,
     maxClicks: row.max_clicks === null ? null : Number(row.max_clicks),
     hasPassword: row.password_hash !== null,
+    title: row.title,
     retentionDays: project.retention_days,
     version: Number(row.version),
   };

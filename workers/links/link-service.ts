@@ -9,14 +9,13 @@ import { LinkBulk, LinkChanges, linkLimits, LinkListParameters } from "#schemas/
 import { asInvalid, compileBody, parseJson } from "#schemas/operations/read-body.ts";
 import { compileCheck } from "#schemas/query/check.ts";
 import { serve, type Call, type StreamSink } from "#streams/services.ts";
-import { LinkAnnouncer } from "./announce-links.ts";
+import type { LinkAnnouncer } from "./announce-links.ts";
 import { forgetOldRequests, type IdempotentRequest } from "./idempotent-requests.ts";
 import { buildLink, buildResolved, buildShortUrl } from "./link-row.ts";
 import type { LinkFilter } from "./link-statements.ts";
-import { LinkStore, type Address } from "./link-store.ts";
+import type { Address, LinkStore } from "./link-store.ts";
 import { buildCsvLine, csvHeader } from "./links-csv.ts";
 import { importLinks, makeLink, makeLinks, type MakeParts } from "./make-links.ts";
-import type { LinkMetrics } from "./metrics.ts";
 import { isPassword } from "./passwords.ts";
 import { buildQrPng, buildQrSvg } from "./qr-image.ts";
 import { readDomain, readFields } from "./read-link.ts";
@@ -33,15 +32,16 @@ export function serveLinks(options: {
   connection: NatsConnection;
   postgres: Postgres;
   redis: Redis | undefined;
+  store: LinkStore;
+  announcer: LinkAnnouncer;
   publicUrl: string;
-  metrics: LinkMetrics;
+  /** Links were made or changed whose pages may have to be read. */
+  onTitleWanted: () => void;
   log: Logger;
 }): { stop(): Promise<void> } {
-  const { connection, postgres, redis, publicUrl, metrics, log } = options;
-  const store = new LinkStore(postgres, () => metrics.codeConflicts.inc());
-  const announcer = new LinkAnnouncer(connection, redis);
+  const { connection, postgres, redis, store, announcer, publicUrl, onTitleWanted, log } = options;
   const limits = new UnlockLimits(redis);
-  const parts: MakeParts = { postgres, store, announcer, publicUrl };
+  const parts: MakeParts = { postgres, store, announcer, publicUrl, onTitleWanted };
 
   const addressOf = (given: Readonly<Record<string, unknown>>): Address => {
     const domain = readDomain(textOf(given["domain"]), publicUrl);
@@ -122,6 +122,7 @@ export function serveLinks(options: {
         );
         if (changed !== null) {
           const link = buildResolved(changed, await store.projectOf(call.projectId));
+          onTitleWanted();
           await announcer.announce([{ ...address, version: link.version, link }]);
         }
         const { row, totals } = await store.find(call.projectId, address);
@@ -170,7 +171,6 @@ export function serveLinks(options: {
     async stop() {
       forgetting.stop();
       await service.stop();
-      redis?.disconnect();
     },
   };
 }

@@ -11,7 +11,8 @@ export interface LinkFilter {
 }
 
 const recordColumns = `url text, target text, redirect smallint, forward_query boolean, expires_at timestamptz,
-  expired_url text, max_clicks bigint, password_hash text, tags text[], utm jsonb, title text, external_id text`;
+  expired_url text, max_clicks bigint, password_hash text, tags text[], utm jsonb, title text,
+  title_by text, external_id text`;
 const names = recordColumns.split(",").map((column) => column.trim().split(" ")[0] as string);
 
 const withTotals = `LEFT JOIN LATERAL (
@@ -42,7 +43,8 @@ export const linkStatements = {
       SELECT ${names.join(", ")} FROM jsonb_to_record($2::jsonb) AS given (${recordColumns})
     ), version = nextval('link_versions'), updated_at = now()
     WHERE id = $1 RETURNING ${linkColumns}`,
-  delete: "DELETE FROM links WHERE id = $1 RETURNING nextval('link_versions') AS version",
+  delete: "DELETE FROM links WHERE id = $1 RETURNING public_id, nextval('link_versions') AS version",
+  deleteTotals: "DELETE FROM link_totals WHERE project_id = $1 AND link_id = $2",
   addChange: "INSERT INTO link_changes (link_id, version, request_id, changes) VALUES ($1, $2, $3, $4)",
   changes: `SELECT changed_at AS "changedAt", request_id AS "requestId", changes FROM link_changes
     WHERE link_id = $1 ORDER BY id DESC LIMIT $2`,

@@ -13,6 +13,7 @@ import { buildResolved, type LinkRow, type LinkTotals, type ProjectOfLink } from
 import { hostsOf, type LinkDraft, type LinkFields } from "./read-link.ts";
 import { buildChanges, type FieldChange } from "./field-changes.ts";
 import { linkStatements as sql, type LinkFilter } from "./link-statements.ts";
+import { wantTitles } from "./titles/title-ledger.ts";
 
 export interface Address {
   readonly domain: string;
@@ -38,15 +39,24 @@ export interface LinkChange {
 
 const uniqueViolation = "23505";
 
+export interface LinkStoreOptions {
+  /** A drawn code was there already. */
+  readonly onConflict: () => void;
+  /** Pages of links without a title are to be read; default false. */
+  readonly wantsTitles?: boolean;
+  readonly draw?: (symbols: number) => string;
+}
+
 export class LinkStore {
   readonly #postgres: Postgres;
   readonly #onConflict: () => void;
+  readonly #wantsTitles: boolean;
   readonly #draw: (symbols: number) => string;
 
-  /** `onConflict`: a drawn code was there already. */
-  constructor(postgres: Postgres, onConflict: () => void, draw = drawCode) {
+  constructor(postgres: Postgres, { onConflict, wantsTitles = false, draw = drawCode }: LinkStoreOptions) {
     this.#postgres = postgres;
     this.#draw = draw;
+    this.#wantsTitles = wantsTitles;
     this.#onConflict = onConflict;
   }
 
@@ -121,6 +131,7 @@ export class LinkStore {
     // The version is drawn when the address is surely ours: an insert may have waited for the deletion of what stood
     // there, whose version must be the smaller one.
     const { rows } = await client.query<LinkRow>(sql.version, [[...made.values()]]);
+    if (this.#wantsTitles) await wantTitles(client, [...made.values()]);
     const byId = new Map(rows.map((row) => [row.id, row]));
     return drafts.map((draft) => {
       const id = made.get(draft);
@@ -174,6 +185,7 @@ export class LinkStore {
         }
         const { rows } = await client.query<LinkRow>(sql.update, [row.id, JSON.stringify(after)]);
         const updated = rows[0] as LinkRow;
+        if (this.#wantsTitles && updated.url !== row.url) await wantTitles(client, [row.id]);
         await client.query(sql.addChange, [row.id, updated.version, requestId, JSON.stringify(changes)]);
         return updated;
       }).catch((error: unknown) => {
@@ -189,8 +201,11 @@ export class LinkStore {
     const version = await transact(this.#postgres, async (client) => {
       const { rows } = await client.query<{ id: string }>(sql.lockAddress, [projectId, domain, code]);
       if (rows[0] === undefined) throw new MillraceError("LINK_NOT_FOUND");
-      const deleted = await client.query<{ version: string }>(sql.delete, [rows[0].id]);
-      return Number(deleted.rows[0]?.version);
+      const deleted = await client.query<{ public_id: string; version: string }>(sql.delete, [rows[0].id]);
+      const { public_id: publicId, version: last } = deleted.rows[0] as (typeof deleted.rows)[number];
+      // Nobody can ask for them any more. Batches that have clicks of the link wait for its row: see click-totals.ts.
+      await client.query(sql.deleteTotals, [projectId, publicId]);
+      return Number(last);
     });
     return { domain, code, version, link: null };
   }
@@ -248,6 +263,7 @@ export function fieldsOf(row: LinkRow): LinkFields {
     tags: row.tags,
     utm: row.utm,
     title: row.title,
+    title_by: row.title_by,
     external_id: row.external_id,
   };
 }

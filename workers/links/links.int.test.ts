@@ -155,14 +155,13 @@ describe("making links", () => {
     await create({ url: "https://a.example/", alias: "zzzzzzz" });
     let conflicts = 0;
     const draws: number[] = [];
-    const store = new LinkStore(
-      postgres,
-      () => (conflicts += 1),
-      (symbols) => {
+    const store = new LinkStore(postgres, {
+      onConflict: () => (conflicts += 1),
+      draw: (symbols) => {
         draws.push(symbols);
         return symbols === 7 ? "zzzzzzz" : "zzzzzzzz";
       },
-    );
+    });
     const draft = await readNewLink({ url: "https://a.example/drawn" }, "https://go.example");
     const [made] = await transact(postgres, (client) => store.insert(client, projects[0] as number, [draft]));
     expect(made).toMatchObject({ code: "zzzzzzzz" });
@@ -172,11 +171,11 @@ describe("making links", () => {
     expect(
       await codeOf(
         transact(postgres, (client) =>
-          new LinkStore(
-            postgres,
-            () => undefined,
-            () => "zzzzzzz",
-          ).insert(client, projects[0] as number, [draft]),
+          new LinkStore(postgres, { onConflict: () => undefined, draw: () => "zzzzzzz" }).insert(
+            client,
+            projects[0] as number,
+            [draft],
+          ),
         ),
       ),
     ).toBe("INTERNAL");

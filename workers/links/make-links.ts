@@ -26,6 +26,8 @@ export interface MakeParts {
   readonly store: LinkStore;
   readonly announcer: LinkAnnouncer;
   readonly publicUrl: string;
+  /** Links were made or changed whose pages may have to be read. */
+  readonly onTitleWanted: () => void;
 }
 
 /** What a body asks for, or why it is refused. */
@@ -132,6 +134,7 @@ export async function importLinks(
 }
 
 async function announceNew(parts: MakeParts, projectId: number, rows: readonly LinkRow[]): Promise<void> {
+  parts.onTitleWanted();
   const project = await parts.store.projectOf(projectId);
   await parts.announcer.announce(
     rows.map((row) => ({

@@ -10,5 +10,11 @@ export function createLinkMetrics(registry: Registry) {
       help: "Drawn codes of links that were taken already.",
       registers: [registry],
     }),
+    titles: new Counter({
+      name: "millrace_link_titles_total",
+      help: "Pages that were looked at for a link's title, by outcome.",
+      labelNames: ["outcome"] as const,
+      registers: [registry],
+    }),
   };
 }

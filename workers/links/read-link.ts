@@ -22,6 +22,7 @@ export interface LinkFields {
   tags: string[];
   utm: Campaign | null;
   title: string | null;
+  title_by: "person" | "page" | null;
   external_id: string | null;
 }
 
@@ -86,9 +87,20 @@ export async function readFields(
           : await hashPassword(body.password),
     tags: keep("tags", []),
     utm: utm !== null && Object.keys(utm).length > 0 ? utm : null,
-    title: keep("title", null),
+    ...readTitle(body, before),
     external_id: keep("external_id", null),
   };
+}
+
+/** A title that was read from a page goes with the page; what a person said stays, also that there is to be none. */
+function readTitle(
+  body: LinkChanges,
+  before: LinkFields | undefined,
+): Pick<LinkFields, "title" | "title_by"> {
+  if (body.title !== undefined) return { title: body.title, title_by: "person" };
+  const isOfOtherPage = before?.title_by === "page" && body.url !== undefined && body.url !== before.url;
+  if (before === undefined || isOfOtherPage) return { title: null, title_by: null };
+  return { title: before.title, title_by: before.title_by };
 }
 
 /** Hosts that visitors are sent to. */

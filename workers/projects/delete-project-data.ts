@@ -57,6 +57,7 @@ export async function deleteProjectData(
     "selectors",
     "dimensions",
     "link_totals",
+    "link_titles_wanted",
     "plan_revisions",
     "plan_violations",
   ]) {

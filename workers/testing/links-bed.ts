@@ -11,14 +11,20 @@ import { migrate } from "#ops/runtime/migrate.ts";
 import { createPostgres, type Postgres } from "#ops/runtime/postgres.ts";
 import { callService, callStream } from "#streams/call-service.ts";
 import { connectNats } from "#streams/connect.ts";
-import { connectLinkCache } from "../links/announce-links.ts";
+import { connectLinkCache, LinkAnnouncer } from "../links/announce-links.ts";
 import { serveLinks } from "../links/link-service.ts";
-import { createLinkMetrics } from "../links/metrics.ts";
+import { LinkStore } from "../links/link-store.ts";
+import { createLinkMetrics, type LinkMetrics } from "../links/metrics.ts";
+import { TitleKeeper } from "../links/titles/title-keeper.ts";
+import type { AddressGuard } from "../outgoing/guard-address.ts";
 
 export interface LinksBed {
   readonly connection: Awaited<ReturnType<typeof connectNats>>;
   readonly postgres: Postgres;
   readonly redis: Redis;
+  readonly postgresUrl: string;
+  readonly natsUrl: string;
+  readonly metrics: LinkMetrics;
   /** Ids of two projects. */
   readonly projects: readonly number[];
   /** Asks the service as `projects[project]`. */
@@ -33,7 +39,8 @@ export interface Asked {
   readonly project?: number;
 }
 
-export async function startLinksBed(): Promise<LinksBed> {
+/** `titles`: links without a title get that of their page, which may be where the guard allows. */
+export async function startLinksBed(titles?: AddressGuard): Promise<LinksBed> {
   const stops: (() => Promise<unknown> | void)[] = [];
   const dataDir = await mkdtemp(join(tmpdir(), "millrace-links-"));
   const servers = await startServers({ dataDir, parts: ["nats", "postgres", "clickhouse", "valkey"] });
@@ -59,19 +66,37 @@ export async function startLinksBed(): Promise<LinksBed> {
   }
   const cache = connectLinkCache(servers.redisUrl);
   await new Promise((resolve) => cache?.once("ready", resolve));
+  const publicUrl = "https://go.example";
+  const metrics = createLinkMetrics(new Registry());
+  const store = new LinkStore(postgres, {
+    onConflict: () => metrics.codeConflicts.inc(),
+    wantsTitles: titles !== undefined,
+  });
+  const announcer = new LinkAnnouncer(connection, cache);
+  const keeper =
+    titles === undefined
+      ? undefined
+      : new TitleKeeper({ postgres, store, announcer, publicUrl, metrics, log, guard: titles });
+  keeper?.start();
   const service = serveLinks({
     connection,
     postgres,
     redis: cache,
-    publicUrl: "https://go.example",
-    metrics: createLinkMetrics(new Registry()),
+    store,
+    announcer,
+    publicUrl,
+    onTitleWanted: () => keeper?.wake(),
     log,
   });
-  stops.push(() => service.stop());
+  stops.push(() => cache?.disconnect());
+  stops.push(async () => Promise.all([service.stop(), keeper?.stop()]));
   return {
     connection,
     postgres,
     redis,
+    postgresUrl: servers.postgresUrl,
+    natsUrl: servers.natsUrl,
+    metrics,
     projects,
     async call<T>(method: string, payload: object, { parameters, project = 0 }: Asked = {}): Promise<T> {
       return (await callService(connection, `svc.links.${method}`, payload, {
