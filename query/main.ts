@@ -24,6 +24,7 @@ import { createCacheMetrics } from "./cache/metrics.ts";
 import { RefreshAhead } from "./cache/refresh-ahead.ts";
 import { SharedAnswers } from "./cache/shared-answers.ts";
 import { createQueryMetrics } from "./metrics.ts";
+import { startSelectorDemand } from "./partials/selector-demand.ts";
 import type { QueryContext } from "./query-context.ts";
 import { buildMethods, buildStreams } from "./routes.ts";
 import { ReadOnlySettings } from "./store/read-only.ts";
@@ -132,6 +133,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const refreshAhead = new RefreshAhead({ stateOf: (projectId) => answers.stateOf(projectId), log });
     refreshAhead.start();
     releasers.add("refreshing ahead", () => refreshAhead.stop());
+    const demand = config.learnedSelectorsMax === 0 ? undefined : startSelectorDemand(connection, log);
+    releasers.add("demand for selectors", () => demand?.stop());
     const context: QueryContext = {
       store: { clickhouse, readOnly, metrics: metricsOfQueries },
       exportStore: { clickhouse: exportClickHouse, readOnly },
@@ -146,6 +149,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       watermark: new WatermarkReader({ logAccess, postgres, log }),
       answers,
       refreshAhead,
+      demand,
       budgets: new Budgets({
         gate,
         costs: new QueryCosts(),

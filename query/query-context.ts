@@ -7,6 +7,7 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Budgets } from "./budget/budgets.ts";
 import type { Answers } from "./cache/answers.ts";
 import type { RefreshAhead } from "./cache/refresh-ahead.ts";
+import type { SelectorDemand } from "./partials/selector-demand.ts";
 import type { Store } from "./store/run-statement.ts";
 import type { StepColumns } from "./step-columns/step-columns.ts";
 import type { TaskPool } from "./task-pool.ts";
@@ -27,6 +28,8 @@ export interface QueryContext {
   readonly answers: Answers;
   /** Makes those that are asked often before they are asked again. */
   readonly refreshAhead: RefreshAhead;
+  /** Where it is noted what questions lack; undefined when nothing is learned. */
+  readonly demand: SelectorDemand | undefined;
   /** Whose turn it is, and what it may cost. */
   readonly budgets: Budgets;
   readonly connection: NatsConnection;

@@ -36,9 +36,11 @@ import { JobRunner } from "./jobs/job-runner.ts";
 import { serveJobs } from "./jobs/job-service.ts";
 import { JobStore } from "./jobs/job-store.ts";
 import { createJobMetrics } from "./jobs/metrics.ts";
+import { DemandStore } from "./partials/demand-store.ts";
 import { DimensionStore } from "./partials/dimension-store.ts";
 import { startLinks } from "./links/start-links.ts";
 import { serveDimensions } from "./partials/dimension-service.ts";
+import { Learner } from "./partials/learner.ts";
 import { createPartialMetrics } from "./partials/metrics.ts";
 import { PartialKeeper } from "./partials/partial-keeper.ts";
 import { SelectorLedger } from "./partials/selector-ledger.ts";
@@ -231,19 +233,33 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("jobs", () => jobs.stop());
 
     const selectors = new SelectorLedger(postgres);
+    const partialMetrics = createPartialMetrics(registry, selectors);
     const partials = new PartialKeeper({
       connection,
       clickhouse,
       clickhouseCluster: config.clickhouseCluster,
       ledger: selectors,
-      metrics: createPartialMetrics(registry, selectors),
+      metrics: partialMetrics,
       log,
     });
     partials.start();
     releasers.add("partials", () => partials.stop());
+    const demand = new DemandStore(postgres);
+    const learner = new Learner({
+      clickhouse,
+      store: demand,
+      learnedMax: config.learnedSelectorsMax,
+      metrics: partialMetrics,
+      onChange: () => partials.wake(),
+      log,
+    });
+    learner.start();
+    releasers.add("learner", () => learner.stop());
     const dimensions = serveDimensions({
       connection,
       store: new DimensionStore(postgres),
+      demand,
+      learner,
       onChange: () => partials.wake(),
       log,
     });

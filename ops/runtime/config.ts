@@ -27,6 +27,8 @@ export interface Config {
   readonly queryResidentBytesMax: number;
   readonly queryCacheBytesMax: number;
   readonly queryStaleMsMax: number;
+  /** Of each project; 0: none. */
+  readonly learnedSelectorsMax: number;
   readonly bodyBytesMax: number;
   readonly eventsPerRequestMax: number;
   readonly uploadBytesMax: number;
@@ -147,6 +149,7 @@ export function readConfig(env: Environment = process.env): Config {
     queryResidentBytesMax: integer("MILLRACE_QUERY_RESIDENT_BYTES_MAX"),
     queryCacheBytesMax: integer("MILLRACE_QUERY_CACHE_BYTES_MAX"),
     queryStaleMsMax: integer("MILLRACE_QUERY_STALE_MS_MAX"),
+    learnedSelectorsMax: integer("MILLRACE_LEARNED_SELECTORS_MAX"),
     bodyBytesMax: integer("MILLRACE_BODY_BYTES_MAX"),
     eventsPerRequestMax: integer("MILLRACE_EVENTS_PER_REQUEST_MAX"),
     uploadBytesMax: integer("MILLRACE_UPLOAD_BYTES_MAX"),

@@ -139,6 +139,15 @@ export const configTable = {
       "Milliseconds by which a kept answer may lack new events, told by its as_of; 0: it never does. Joins, cohorts " +
       "and properties of users are never late.",
   },
+  MILLRACE_LEARNED_SELECTORS_MAX: {
+    kind: "integer",
+    default: "32",
+    min: 0,
+    max: 100,
+    description:
+      "Selectors of each project that are kept pre-aggregated because questions that read many rows were asked again, " +
+      "without anybody having chosen them; 0: none.",
+  },
   MILLRACE_QUERY_RESIDENT_BYTES_MAX: {
     kind: "integer",
     default: String(1024 * 1024 * 1024),

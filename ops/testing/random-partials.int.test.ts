@@ -1,28 +1,27 @@
 // What is kept of selectors changes no answer: random queries of random worlds are answered with it and without it,
-// while events come late, days are computed again or not, and ids are joined. Workers compute, the query tier reads.
+// while events come late, days are computed again or not, ids are joined, and what is asked again is learned. Workers compute, the query tier reads.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startServers, type Servers } from "../embedded/start-servers.ts";
 import { createClickHouse, type ClickHouse } from "../runtime/clickhouse.ts";
+import { createLogger } from "../runtime/log.ts";
 import { migrate } from "../runtime/migrate.ts";
 import { createPostgres, type Postgres } from "../runtime/postgres.ts";
-import { answerLifecycle } from "#query/events/lifecycle/lifecycle.ts";
+import { answerLifecycle, lifecycle } from "#query/events/lifecycle/lifecycle.ts";
 import { readLifecycleRequest } from "#query/events/lifecycle/request.ts";
-import { loadPartialsOfSets } from "#query/events/partials-of-sets.ts";
-import { returningSets } from "#query/events/retention/compile.ts";
-import { targetSets } from "#query/events/retention/members.ts";
 import { readRetentionRequest } from "#query/events/retention/request.ts";
-import { answerRetention } from "#query/events/retention/retention.ts";
+import { answerRetention, retention } from "#query/events/retention/retention.ts";
 import { readStickinessRequest } from "#query/events/stickiness/request.ts";
-import { answerStickiness } from "#query/events/stickiness/stickiness.ts";
+import { answerStickiness, stickiness } from "#query/events/stickiness/stickiness.ts";
 import { answerTrends } from "#query/events/trends/answer.ts";
-import { wantedOfTrends } from "#query/events/trends/plan.ts";
 import { readTrendsRequest } from "#query/events/trends/request.ts";
-import { loadPartials, type Partials } from "#query/partials/load-partials.ts";
+import { trends } from "#query/events/trends/trends.ts";
+import { SelectorDemand } from "#query/partials/selector-demand.ts";
 import { compileSelector } from "#query/partials/selector-statement.ts";
-import type { QueryRun } from "#query/store/query-run.ts";
+import type { QueryContext } from "#query/query-context.ts";
 import { createRandomWorld, worldEvents, worldZones, type World } from "#query/testing/random-world.ts";
 import { runOn, storeOf } from "#query/testing/run-query.ts";
 import { storeWorld } from "#query/testing/store-world.ts";
@@ -30,7 +29,10 @@ import type { TestDatabase } from "#query/testing/test-database.ts";
 import { trendMaths } from "#schemas/query/trends.ts";
 import { selectorsOfDimensions } from "#schemas/selectors/dimensions.ts";
 import { selectorsOf, splitFilters, type QueryKindName } from "#schemas/selectors/selectors-of.ts";
+import { DemandStore } from "#workers/partials/demand-store.ts";
 import { findDueDays, takeDays } from "#workers/partials/find-due-days.ts";
+import { Learner } from "#workers/partials/learner.ts";
+import { createPartialMetrics } from "#workers/partials/metrics.ts";
 import { registerSelectors } from "#workers/partials/register-selectors.ts";
 import { removeReplaced } from "#workers/partials/remove-stale.ts";
 import { SelectorLedger } from "#workers/partials/selector-ledger.ts";
@@ -47,6 +49,11 @@ let servers: Servers;
 let postgres: Postgres;
 let clickhouse: ClickHouse;
 let ledger: SelectorLedger;
+let learner: Learner;
+let demand: SelectorDemand;
+
+/** Rows of these worlds count as so many, and a question as asked twice: they are larger worlds seen from afar. */
+const rowsPerRow = 1_000_000;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "millrace-partials-"));
@@ -55,6 +62,20 @@ beforeAll(async () => {
   clickhouse = createClickHouse(servers.clickhouseUrl, { name: "test" });
   await migrate({ postgres, clickhouse });
   ledger = new SelectorLedger(postgres);
+  const log = createLogger({ level: "error", name: "test" });
+  learner = new Learner({
+    clickhouse,
+    store: new DemandStore(postgres),
+    learnedMax: 8,
+    metrics: createPartialMetrics(new Registry(), ledger),
+    onChange: () => undefined,
+    log,
+  });
+  demand = new SelectorDemand({
+    send: ({ notes }) =>
+      learner.note({ notes: notes.map((note) => ({ ...note, asked: 2, rows: note.rows * rowsPerRow })) }),
+    log,
+  });
 });
 
 afterAll(async () => {
@@ -125,58 +146,34 @@ function randomQuery(world: World): Query {
   }
 }
 
-/** The answer without what is kept, and with it. */
-async function answerBoth(
-  { kind, query }: Query,
-  world: World,
-  projectId: number,
-  store = storeOf(database()),
-) {
-  const run = (): QueryRun => runOn(store, projectId, world.people);
-  const kept = run();
-  const both = async <T>(
-    load: Promise<Partials>,
-    answer: (run: QueryRun, partials?: Partials) => Promise<T>,
-  ): Promise<{ expected: T; got: T; sources: string }> => {
-    const partials = await load;
-    return { expected: await answer(run()), got: await answer(kept, partials), sources: kept.source };
-  };
+/** The answer without what is kept, and with it; what it lacked is noted. */
+async function answerBoth({ kind, query }: Query, world: World, projectId: number) {
+  const store = storeOf(database());
+  const kept = runOn(store, projectId, world.people);
+  const rows = runOn(store, projectId, world.people);
+  // All that these kinds ask of it: without threads they count in this one.
+  const context = { postgres, demand } as unknown as QueryContext;
+  const both = async (got: Promise<unknown>, expected: Promise<unknown>) => ({
+    got: await got,
+    expected: await expected,
+    sources: kept.source,
+  });
   switch (kind) {
     case "retention": {
       const request = readRetentionRequest(query, nowMs);
-      const sets = [targetSets(request), returningSets(request, 0)];
-      return both<unknown>(loadPartialsOfSets(kept, postgres, sets), (each, partials) =>
-        answerRetention(request, each, { partials }),
-      );
+      return both(retention.kind.answer(request, kept, context), answerRetention(request, rows));
     }
     case "stickiness": {
       const request = readStickinessRequest(query, nowMs);
-      const sets = request.series.map((selector) => ({
-        ...request,
-        selector,
-        history: false,
-        occurrencesMin: 1,
-      }));
-      return both<unknown>(loadPartialsOfSets(kept, postgres, sets), (each, partials) =>
-        answerStickiness(request, each, { partials }),
-      );
+      return both(stickiness.kind.answer(request, kept, context), answerStickiness(request, rows));
     }
     case "lifecycle": {
       const request = readLifecycleRequest(query, nowMs);
-      const sets = [{ ...request, history: true, occurrencesMin: 1 }];
-      return both<unknown>(loadPartialsOfSets(kept, postgres, sets), (each, partials) =>
-        answerLifecycle(request, each, { partials }),
-      );
+      return both(lifecycle.kind.answer(request, kept, context), answerLifecycle(request, rows));
     }
     default: {
       const request = readTrendsRequest(query, nowMs);
-      const range = {
-        fromMs: Math.min(...request.periods.map(({ fromMs }) => fromMs)),
-        endMs: Math.max(...request.periods.map(({ endMs }) => endMs)),
-      };
-      return both<unknown>(loadPartials(kept, postgres, wantedOfTrends(request), range), (each, partials) =>
-        answerTrends(request, each, { partials }),
-      );
+      return both(trends.kind.answer(request, kept, context), answerTrends(request, rows));
     }
   }
 }
@@ -231,6 +228,7 @@ it(
     };
     let asked = 0;
     let removed = 0;
+    let fromLearned = 0;
     for (let first = 0; first < cases; first += queriesOfWorld) {
       const world = createRandomWorld(seed + first, { events: 900 });
       const { random } = world;
@@ -240,27 +238,37 @@ it(
         [projectId, `p${projectId}`],
       );
       const queries = random.times(queriesOfWorld, () => randomQuery(world));
-      // Some are saved; dimensions answer others; what nobody registered is answered from rows.
-      const saved = queries.filter(() => random.chance(0.7));
+      // Some are saved; dimensions answer others; what nobody registered is learned, or answered from rows. In some
+      // worlds nobody registers anything.
+      const learnedOnly = (first / queriesOfWorld) % 2 === 1;
+      const saved = queries.filter(() => !learnedOnly && random.chance(0.7));
       const wanted = saved.flatMap(({ kind, query }) => selectorsOf(kind, query));
       await registerSelectors(postgres, projectId, "insight:1", wanted);
       const dimensions = selectorsOfDimensions(
         [{ property: "country", valuesMax: random.pick([2, 1000]) }],
         ["amount"],
       );
-      await registerSelectors(postgres, projectId, "dimensions", random.chance(0.6) ? dimensions : []);
+      await registerSelectors(
+        postgres,
+        projectId,
+        "dimensions",
+        !learnedOnly && random.chance(0.6) ? dimensions : [],
+      );
 
       const check = async (what: string): Promise<void> => {
         for (const each of queries) {
           const { expected, got, sources: used } = await answerBoth(each, world, projectId);
           expect(rounded(got), `seed ${seed}, ${what}: ${JSON.stringify(each)}`).toEqual(rounded(expected));
           for (const source of used.split("+")) sources.set(source, (sources.get(source) ?? 0) + 1);
+          if (learnedOnly && used.includes("partial_")) fromLearned += 1;
           asked += 1;
         }
+        await demand.tell();
       };
       const half = world.events.length >> 1;
       const db = { ...database(), insertEvents };
       await storeWorld(db, projectId, { ...world, events: world.events.slice(0, half), persons: new Map() });
+      if (learnedOnly) await check("before anything was learned");
       await refresh(world, 0.9);
       await check("after the first days");
       // Late events, of days that are kept, and joins: nothing is computed again yet.
@@ -282,9 +290,13 @@ it(
       await check("after replaced days were removed");
     }
     // Without days that are kept, by day and by hour, and rows beside them, this would prove nothing.
-    console.log(`${asked} answers compared, ${removed} days removed, from`, Object.fromEntries(sources));
+    console.log(
+      `${asked} answers compared, ${fromLearned} from what was learned, ${removed} days removed, from`,
+      Object.fromEntries(sources),
+    );
     if (cases >= 60) {
       expect(removed).toBeGreaterThan(0);
+      expect(fromLearned).toBeGreaterThan(cases / 20);
       for (const table of ["partial_day", "partial_hour", "events"]) {
         expect(sources.get(table) ?? 0, table).toBeGreaterThan(cases / 10);
       }

@@ -1,22 +1,22 @@
 // What is kept of the events whose persons a query puts into sets by interval.
-import type { Postgres } from "#ops/runtime/postgres.ts";
-import { loadPartials, type Partials } from "../partials/load-partials.ts";
+import { answerWithPartials } from "../partials/answer-with-partials.ts";
+import type { Partials } from "../partials/load-partials.ts";
+import type { QueryContext } from "../query-context.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import { rangeOfSets, wantedOfSets, type IntervalSets } from "./interval-sets.ts";
 
-export function loadPartialsOfSets(
+export function answerWithPartialsOfSets<T>(
   run: QueryRun,
-  postgres: Postgres,
+  context: Pick<QueryContext, "postgres" | "demand">,
   sets: readonly IntervalSets[],
-): Promise<Partials> {
+  answer: (partials: Partials) => Promise<T>,
+): Promise<T> {
   const ranges = sets.map(rangeOfSets);
-  return loadPartials(
-    run,
-    postgres,
-    sets.flatMap((each) => wantedOfSets(each) ?? []),
-    {
-      fromMs: Math.min(...ranges.map(({ fromMs }) => fromMs)),
-      endMs: Math.max(...ranges.map(({ endMs }) => endMs)),
-    },
-  );
+  const asked = {
+    wanted: sets.flatMap((each) => wantedOfSets(each) ?? []),
+    fromMs: Math.min(...ranges.map(({ fromMs }) => fromMs)),
+    endMs: Math.max(...ranges.map(({ endMs }) => endMs)),
+    boundsMs: sets[0]?.buckets.startsMs ?? [],
+  };
+  return answerWithPartials(run, context, asked, answer);
 }

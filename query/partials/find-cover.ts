@@ -60,7 +60,7 @@ function restOf(
 }
 
 /** True when the text of the property's value decides: what is kept of a value is its text. */
-function asksForText(filter: Filter, property: string): boolean {
+export function asksForText(filter: Filter, property: string): boolean {
   if ("or" in filter) return filter.or.every((inner) => asksForText(inner, property));
   if ("cohort" in filter || filter.on === "user" || filter.property !== property) return false;
   switch (filter.operator) {

@@ -1,24 +1,38 @@
 // What is kept of the events that a query looks at: its project's selectors, and which of their days are valid now.
 // A day is while its rollup counts as many rows as were seen when it was computed: events are only ever added.
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { demandLimits, learnedOrigin } from "#schemas/selectors/demand.ts";
 import { canonicalFilter, selectorLimits, type SelectorDefinition } from "#schemas/selectors/selector.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
 import { Parameters } from "../sql/parameters.ts";
 import { fromTable } from "../sql/scope.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import { instantMsMax, instantMsMin } from "../time/instants.ts";
-import { findCover, type Cover, type Wanted } from "./find-cover.ts";
+import { findCover, type Cover, type RegisteredSelector, type Wanted } from "./find-cover.ts";
 import { dayMs, KeptDays, type KeptDay } from "./kept-days.ts";
 
 export interface Partials {
   /** What is kept for these events, at least one day of it; undefined: rows have to answer. */
   find(wanted: Wanted): KeptDays | undefined;
+  /** What no selector is there for, though one could be. */
+  readonly missing: readonly Wanted[];
+  /** Learned selectors that answer. */
+  readonly learned: readonly { readonly hash: string; readonly definition: SelectorDefinition }[];
 }
 
-export const noPartials: Partials = { find: () => undefined };
+const noPartials: Partials = { find: () => undefined, missing: [], learned: [] };
 
 /** Days of all events together that one statement may name; beyond, rows answer. */
 const keptDaysMax = 20_000;
+
+interface KnownSelector extends RegisteredSelector {
+  readonly hash: string;
+  /** Some days of it. */
+  readonly kept: boolean;
+  /** More days are to be computed. */
+  readonly coming: boolean;
+  readonly learned: boolean;
+}
 
 interface CoveredEvents {
   readonly key: string;
@@ -36,21 +50,31 @@ export async function loadPartials(
   const worth = wanted.filter(isWorthCovering);
   // What is kept is of everybody.
   if (worth.length === 0 || run.people.sample !== undefined) return noPartials;
-  const { rows } = await postgres.query<{ id: number; definition: SelectorDefinition }>(
-    `SELECT id, definition FROM selectors
-     WHERE project_id = $1 AND NOT removed AND days_kept > 0
-       AND EXISTS (SELECT FROM selector_uses WHERE selector_id = id)
+  const { rows } = await postgres.query<KnownSelector>(
+    `SELECT id, hash, definition, days_kept > 0 AS kept, looked_at IS NULL OR days_behind > 0 AS coming,
+            EXISTS (SELECT FROM selector_uses WHERE selector_id = id AND origin = $3) AS learned
+     FROM selectors
+     WHERE project_id = $1 AND NOT removed AND EXISTS (SELECT FROM selector_uses WHERE selector_id = id)
      ORDER BY id LIMIT $2`,
-    [run.projectId, selectorLimits.selectorsMax],
+    [run.projectId, selectorLimits.selectorsMax + demandLimits.learnedMax, learnedOrigin],
   );
+  const usable = rows.filter(({ kept }) => kept);
+  const coming = rows.filter((row) => row.coming && !row.kept);
   const covered = new Map<string, CoveredEvents>();
+  const missing: Wanted[] = [];
   for (const each of worth) {
-    const cover = findCover(each, rows);
+    const cover = findCover(each, usable);
     if (cover !== undefined) covered.set(keyOf(each), { key: keyOf(each), cover, event: each.event });
+    else if (findCover(each, coming) === undefined) missing.push(each);
   }
-  if (covered.size === 0) return noPartials;
+  if (covered.size === 0) return { ...noPartials, missing };
   const kept = await readKept(run, [...covered.values()], range);
-  return { find: (each) => (isWorthCovering(each) ? kept.get(keyOf(each)) : undefined) };
+  const used = new Set([...kept.values()].map(({ cover }) => cover.selectorId));
+  return {
+    find: (each) => (isWorthCovering(each) ? kept.get(keyOf(each)) : undefined),
+    missing,
+    learned: rows.filter(({ id, learned }) => learned && used.has(id)),
+  };
 }
 
 /** Rollups and steps answer the others. */

@@ -1,5 +1,6 @@
 // /v1/dimensions: properties whose values a project wants kept pre-aggregated, and numbers that it wants kept as sums.
 import { Type, type Static } from "@sinclair/typebox";
+import { Filters } from "../query/filter.ts";
 import { queryLimits } from "../query/limits.ts";
 import { selectorLimits, type SelectorDefinition } from "./selector.ts";
 
@@ -61,12 +62,33 @@ const Days = Type.Object({
   error: Type.Union([Type.String(), Type.Null()], { description: "Why the last try failed." }),
 });
 
+const Learned = Type.Intersect([
+  Type.Object({
+    event: Type.Union([Type.String(), Type.Null()], { description: "Null: every event." }),
+    property: Type.Union([Type.String(), Type.Null()], { description: "By whose values it is kept." }),
+    number: Type.Union([Type.String(), Type.Null()], { description: "Whose sum, least and most are kept." }),
+    filters: Filters,
+    rows: Type.Number({
+      description:
+        "Rows that questions read for want of it, and that it spared them; halved every three days.",
+    }),
+    learned_at: Type.String(),
+    used_at: Type.Union([Type.String(), Type.Null()]),
+  }),
+  Days,
+]);
+export type LearnedSelector = Static<typeof Learned>;
+
 export const Dimensions = Type.Object(
   {
     properties: Type.Array(
       Type.Intersect([Type.Object({ property: Type.String(), values_max: Type.Integer() }), Days]),
     ),
     numbers: Type.Array(Type.Intersect([Type.Object({ property: Type.String() }), Days])),
+    learned: Type.Array(Learned, {
+      description:
+        "Kept without having been chosen, because questions that read many rows were asked again; the most valuable first.",
+    }),
   },
   { $id: "Dimensions" },
 );

@@ -1,5 +1,6 @@
 // What the relational store holds of a person beside its numbers: lists of ids, and answers that were made with it.
 import { transact } from "#ops/runtime/transact.ts";
+import { learnedOrigin } from "#schemas/selectors/demand.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 
 /** Answers how many entries were removed, by place. Once they are gone there is nothing to remove again. */
@@ -28,6 +29,10 @@ export async function forgetInRelations(
     );
     for (const statement of [
       "UPDATE selectors SET due_at = '-infinity' WHERE project_id = $1 AND NOT removed",
+      // Somebody may have asked for the person by a property; what is worth it is learned again.
+      `DELETE FROM selector_uses USING selectors WHERE selector_id = id AND project_id = $1 AND origin = '${learnedOrigin}'
+         AND json_array_length(definition->'filters') > 0`,
+      "DELETE FROM selector_demand WHERE project_id = $1 AND json_array_length(definition->'filters') > 0",
       "UPDATE funnel_definitions SET refresh_due_at = '-infinity' WHERE project_id = $1",
       // Begun again: what they have read so far may be of the person.
       `UPDATE query_jobs SET state = 'queued', attempt = attempt + 1, lease_until = '-infinity', progress = 0

@@ -65,7 +65,7 @@ export class DimensionStore {
     }
   }
 
-  async find(projectId: number): Promise<Dimensions> {
+  async find(projectId: number): Promise<Omit<Dimensions, "learned">> {
     const { properties, numbers } = await this.#chosen(projectId);
     const { rows } = await this.#postgres.query<{ hash: string } & DimensionDays>(
       `SELECT hash, days_kept::int, days_refused::int AS days_from_rows, days_behind::int, error

@@ -1,15 +1,13 @@
 // Metrics of what is kept of selectors, declared once.
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { SelectorLedger } from "./selector-ledger.ts";
+import type { SelectorCounts, SelectorLedger } from "./selector-ledger.ts";
 
 export type PartialMetrics = ReturnType<typeof createPartialMetrics>;
-
-type Counts = Awaited<ReturnType<SelectorLedger["count"]>>;
 
 export function createPartialMetrics(registry: Registry, ledger: SelectorLedger) {
   const registers = [registry];
   // Metrics are most wanted when a store is away: the others are shown then, and these as they were.
-  const gauge = (name: string, help: string, read: (counts: Counts) => number) =>
+  const gauge = (name: string, help: string, read: (counts: SelectorCounts) => number) =>
     new Gauge({
       name,
       help: `${help}; the same in every process.`,
@@ -31,6 +29,17 @@ export function createPartialMetrics(registry: Registry, ledger: SelectorLedger)
       "Closed days of events that are to be computed for selectors",
       (counts) => counts.behind,
     ),
+    learnedNow: gauge(
+      "millrace_selectors_learned",
+      "Selectors that are kept because questions lacked them",
+      (counts) => counts.learned,
+    ),
+    learned: new Counter({
+      name: "millrace_selectors_learned_total",
+      help: "Decisions about selectors that nobody chose: learned, dropped (no longer asked for, or less than others), refused (too many values).",
+      labelNames: ["outcome"] as const,
+      registers,
+    }),
     days: new Counter({
       name: "millrace_selector_days_total",
       help: "Days of events that were computed for selectors: kept, refused for their many values, or left because rows came meanwhile.",

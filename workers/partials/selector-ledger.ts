@@ -37,6 +37,14 @@ export interface SelectorDays {
   readonly behind: number;
 }
 
+export interface SelectorCounts {
+  readonly selectors: number;
+  readonly failing: number;
+  readonly behind: number;
+  /** Of them because questions lacked them. */
+  readonly learned: number;
+}
+
 export class SelectorLedger {
   readonly #postgres: Postgres;
 
@@ -53,7 +61,7 @@ export class SelectorLedger {
     return rangesOfMonths(rows.map(({ month }) => month));
   }
 
-  /** The selector that is due the longest; undefined when none is. */
+  /** The selector that is due the longest, of those never looked at the most valuable; undefined when none is. */
   async claim(): Promise<SelectorClaim | undefined> {
     const { rows } = await this.#postgres.query<{
       id: number;
@@ -65,7 +73,7 @@ export class SelectorLedger {
       `WITH due AS (
          SELECT id FROM selectors
          WHERE NOT removed AND unused_since IS NULL AND due_at <= now() AND working_until <= now()
-         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+         ORDER BY due_at - make_interval(secs => head_start_seconds), head_start_seconds DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED)
        UPDATE selectors SET epoch = epoch + 1, working_until = now() + make_interval(secs => $1)
        FROM due WHERE selectors.id = due.id
        RETURNING selectors.id, project_id, definition, epoch,
@@ -160,12 +168,13 @@ export class SelectorLedger {
     await this.#postgres.query("DELETE FROM selectors WHERE removed AND id = ANY ($1)", [selectorIds]);
   }
 
-  async count(): Promise<{ selectors: number; failing: number; behind: number }> {
-    const { rows } = await this.#postgres.query<{ selectors: number; failing: number; behind: number }>(
+  async count(): Promise<SelectorCounts> {
+    const { rows } = await this.#postgres.query<SelectorCounts>(
       `SELECT count(*)::int AS selectors, (count(*) FILTER (WHERE failures > 0))::int AS failing,
-              coalesce(sum(days_behind), 0)::int AS behind
+              coalesce(sum(days_behind), 0)::int AS behind,
+              (SELECT count(*) FROM selector_uses WHERE origin = 'learned')::int AS learned
        FROM selectors WHERE NOT removed AND unused_since IS NULL`,
     );
-    return rows[0] ?? { selectors: 0, failing: 0, behind: 0 };
+    return rows[0] ?? { selectors: 0, failing: 0, behind: 0, learned: 0 };
   }
 }

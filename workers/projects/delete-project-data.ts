@@ -55,6 +55,7 @@ export async function deleteProjectData(
     "query_jobs",
     "alerts",
     "selectors",
+    "selector_demand",
     "dimensions",
     "link_totals",
     "link_titles_wanted",

@@ -9,17 +9,17 @@ import type { Turnover } from "../../sets/count-sets.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { bucketKeys } from "../../sql/bucket-numbers.ts";
 import { historyKey, personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
-import { loadPartialsOfSets } from "../partials-of-sets.ts";
+import { answerWithPartialsOfSets } from "../partials-of-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { readLifecycleRequest, type LifecycleRequest } from "./request.ts";
 import { scopeOfLifecycle } from "./scope.ts";
 
 export const lifecycle = createQuery({
   read: readLifecycleRequest,
-  answer: async (request, run, { postgres, pool }) => {
-    const partials = await loadPartialsOfSets(run, postgres, [setsOf(request)]);
-    return answerLifecycle(request, run, { partials }, pool);
-  },
+  answer: (request, run, context) =>
+    answerWithPartialsOfSets(run, context, [setsOf(request)], (partials) =>
+      answerLifecycle(request, run, { partials }, context.pool),
+    ),
   kept: { name: "lifecycle", scopeOf: scopeOfLifecycle },
 });
 

@@ -1,7 +1,7 @@
 // svc.query.retention: the body of POST /v1/query/retention to its answer.
 import type { RetentionAnswer } from "#schemas/query/retention.ts";
 import { createQuery } from "../../answer-query.ts";
-import { loadPartialsOfSets } from "../partials-of-sets.ts";
+import { answerWithPartialsOfSets } from "../partials-of-sets.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { overlapsOf, readSetRows } from "../../sets/count-in-parts.ts";
@@ -26,11 +26,13 @@ const rowsOnly: Shortcuts = { rollups: [] };
 
 export const retention = createQuery({
   read: readRetentionRequest,
-  answer: async (request, run, { postgres, pool }) => {
+  answer: (request, run, context) => {
+    const { pool } = context;
     if (run.people.sample !== undefined) return answerRetention(request, run, rowsOnly, pool);
     const sets = [targetSets(request), returningSets(request, 0)];
-    const partials = await loadPartialsOfSets(run, postgres, sets);
-    return answerRetention(request, run, { partials }, pool);
+    return answerWithPartialsOfSets(run, context, sets, (partials) =>
+      answerRetention(request, run, { partials }, pool),
+    );
   },
   sampling: retentionSampling,
   kept: { name: "retention", scopeOf: scopeOfRetention },

@@ -5,7 +5,7 @@ import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { mapBounded, type QueryRun } from "../../store/query-run.ts";
 import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
-import { loadPartialsOfSets } from "../partials-of-sets.ts";
+import { answerWithPartialsOfSets } from "../partials-of-sets.ts";
 import { readSetRows, timesOf } from "../../sets/count-in-parts.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
@@ -14,10 +14,11 @@ import { scopeOfStickiness } from "./scope.ts";
 
 export const stickiness = createQuery({
   read: readStickinessRequest,
-  answer: async (request, run, { postgres, pool }) => {
+  answer: (request, run, context) => {
     const sets = request.series.map((series) => setsOf(request, series));
-    const partials = await loadPartialsOfSets(run, postgres, sets);
-    return answerStickiness(request, run, { partials }, pool);
+    return answerWithPartialsOfSets(run, context, sets, (partials) =>
+      answerStickiness(request, run, { partials }, context.pool),
+    );
   },
   kept: { name: "stickiness", scopeOf: scopeOfStickiness },
 });

@@ -69,7 +69,10 @@ export function compileKeptTop(options: KeptOptions & { source: ValueSource; lim
   const sql = [
     `SELECT slice_text AS value_text, ${valueSql(series, context)} AS total`,
     `FROM (\n${parts}\n)`,
-    "GROUP BY value_text ORDER BY total DESC NULLS LAST, value_text ASC NULLS LAST",
+    "GROUP BY value_text",
+    // What is kept is of everybody: a value of nobody who is asked for is none.
+    ...(series.ofPeople.length > 0 ? ["HAVING total > 0"] : []),
+    "ORDER BY total DESC NULLS LAST, value_text ASC NULLS LAST",
     `LIMIT ${context.parameters.bind("UInt32", options.limit)}`,
   ].join("\n");
   return { sql, parameters: context.parameters.values };
