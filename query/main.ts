@@ -1,5 +1,6 @@
 // The query tier: answers what is asked over what the workers stored. Reads only; any number of processes.
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { createClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Config } from "#ops/runtime/config.ts";
@@ -30,6 +31,9 @@ import { buildMethods, buildStreams } from "./routes.ts";
 import { ReadOnlySettings } from "./store/read-only.ts";
 import { streamPauseSecondsMax } from "./store/stream-statement.ts";
 import { Throughput } from "./system/throughput.ts";
+import { ColumnFiles } from "./step-columns/files/column-files.ts";
+import { FileSweeper } from "./step-columns/files/file-sweeper.ts";
+import { PrepareColumns } from "./step-columns/prepare-columns.ts";
 import { StepColumns } from "./step-columns/step-columns.ts";
 import { createTaskPool } from "./task-pool.ts";
 import { WatermarkReader } from "./watermark.ts";
@@ -106,14 +110,11 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const throughput = new Throughput(board);
     releasers.add("throughput", () => throughput.stop());
     const metricsOfQueries = createQueryMetrics(registry);
+    const { logId: installation } = await readLogState(connection);
     const shared =
       config.redisUrl === undefined
         ? undefined
-        : new SharedAnswers({
-            url: config.redisUrl,
-            installation: (await readLogState(connection)).logId,
-            log,
-          });
+        : new SharedAnswers({ url: config.redisUrl, installation, log });
     releasers.add("shared answers", () => shared?.stop());
     const kept = new KeptAnswers({ bytesMax: config.queryCacheBytesMax });
     const gate = new FairGate(places);
@@ -135,6 +136,14 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     releasers.add("refreshing ahead", () => refreshAhead.stop());
     const demand = config.learnedSelectorsMax === 0 ? undefined : startSelectorDemand(connection, log);
     releasers.add("demand for selectors", () => demand?.stop());
+    const files =
+      config.queryColumnsDiskBytesMax === 0
+        ? undefined
+        : new ColumnFiles({
+            directory: join(config.dataDir, "query", "columns"),
+            ...{ installation, pool, log, metrics: metricsOfQueries },
+            bytesMax: config.queryColumnsDiskBytesMax,
+          });
     const context: QueryContext = {
       store: { clickhouse, readOnly, metrics: metricsOfQueries },
       exportStore: { clickhouse: exportClickHouse, readOnly },
@@ -142,6 +151,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
         url: clickhouseUrl,
         bytesMax: config.queryResidentBytesMax,
         metrics: metricsOfQueries,
+        ...(files === undefined ? {} : { files }),
       }),
       postgres,
       pool,
@@ -162,6 +172,15 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       answerBytesMax: () => connection.info?.max_payload ?? answerBytesDefault,
       log,
     };
+
+    if (files !== undefined) {
+      const sweeper = new FileSweeper({ files, postgres, log, metrics: metricsOfQueries });
+      sweeper.start();
+      releasers.add("files of columns", () => sweeper.stop());
+      const preparing = new PrepareColumns({ ...context, columns: context.stepColumns, gate });
+      preparing.start();
+      releasers.add("preparing columns", () => preparing.stop());
+    }
 
     const metrics = serveMetrics(connection, registry);
     releasers.add("metrics", () => metrics.stop());

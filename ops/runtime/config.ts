@@ -25,6 +25,7 @@ export interface Config {
   readonly workerThreads: number;
   readonly queryThreads: number;
   readonly queryResidentBytesMax: number;
+  readonly queryColumnsDiskBytesMax: number;
   readonly queryCacheBytesMax: number;
   readonly queryStaleMsMax: number;
   /** Of each project; 0: none. */
@@ -147,6 +148,7 @@ export function readConfig(env: Environment = process.env): Config {
     workerThreads: integer("MILLRACE_WORKER_THREADS"),
     queryThreads: integer("MILLRACE_QUERY_THREADS"),
     queryResidentBytesMax: integer("MILLRACE_QUERY_RESIDENT_BYTES_MAX"),
+    queryColumnsDiskBytesMax: integer("MILLRACE_QUERY_COLUMNS_DISK_BYTES_MAX"),
     queryCacheBytesMax: integer("MILLRACE_QUERY_CACHE_BYTES_MAX"),
     queryStaleMsMax: integer("MILLRACE_QUERY_STALE_MS_MAX"),
     learnedSelectorsMax: integer("MILLRACE_LEARNED_SELECTORS_MAX"),

@@ -156,6 +156,14 @@ export const configTable = {
     description:
       "Memory of each query process for who did which event when, so that funnels need not read it, in bytes.",
   },
+  MILLRACE_QUERY_COLUMNS_DISK_BYTES_MAX: {
+    kind: "integer",
+    default: String(4 * 1024 * 1024 * 1024),
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    description:
+      "The same in files of the data directory, so that a new process need not read it either, in bytes; 0: none.",
+  },
   MILLRACE_BODY_BYTES_MAX: {
     kind: "integer",
     default: String(10 * 1024 * 1024),

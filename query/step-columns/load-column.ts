@@ -9,7 +9,7 @@ import { retryWhileAway, settingsOf } from "../store/run-statement.ts";
 import type { TaskPool } from "../task-pool.ts";
 import { bucketsOfPart, columnParts } from "./column-parts.ts";
 import type { Loaded, LoadedSteps, LoadTask } from "./load-steps.ts";
-import { stepListBytes } from "./step-list.ts";
+import { dayMs, stepListBytes } from "./step-list.ts";
 import { daysToRead, isFile, stretchesOf, type Held, type Wanted } from "./wanted-rows.ts";
 
 const taskFile = new URL("./load-steps.ts", import.meta.url).href;
@@ -72,14 +72,24 @@ export async function loadColumn(
     return steps;
   };
   const loaded: LoadedSteps[] = [];
-  if (inTurn) for (const parts of tasks) loaded.push(await loadParts(parts));
-  else loaded.push(...(await Promise.all(tasks.map(loadParts))));
+  if (inTurn) {
+    for (const parts of tasks) {
+      if (run.signal.aborted)
+        throw new MillraceError("SHUTTING_DOWN", { message: "the process is stopping" });
+      loaded.push(await loadParts(parts));
+    }
+  } else loaded.push(...(await Promise.all(tasks.map(loadParts))));
   run.rowsRead += wanted.rowsToLoad;
   if (isFile(held)) run.useSource("column_files");
-  const dayRows = new Uint32Array(days);
+  const dayRows = Uint32Array.from({ length: days }, (_, day) => rowsOfDay(held, fromMs, day));
+  for (const day of read) dayRows[day] = 0;
   for (const each of loaded) {
     each.dayRows.forEach((rows, day) => (dayRows[day] = (dayRows[day] as number) + rows));
   }
   const lists = loaded.flatMap((each) => each.lists);
   return { fromMs, lists, dayRows, bytes: lists.reduce((sum, list) => sum + stepListBytes(list), 0) };
+}
+
+function rowsOfDay(held: Wanted["held"], fromMs: number, day: number): number {
+  return held?.dayRows[day - (held.fromMs - fromMs) / dayMs] ?? 0;
 }

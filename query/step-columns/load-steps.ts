@@ -32,7 +32,7 @@ export interface LoadTask {
 export interface LoadedSteps {
   /** One for each part. */
   readonly lists: readonly StepList[];
-  /** Rows of each covered day. */
+  /** Rows of each day that was read. */
   readonly dayRows: Uint32Array;
 }
 
@@ -77,6 +77,7 @@ async function load(task: LoadTask): Promise<LoadedSteps> {
   for (const { statement, baseMs } of task.reads) {
     pieces.push({ ...(await readRows(task, statement)), baseMs });
   }
+  const dayRows = new Uint32Array(days);
   const lists = parts.map((part, index) => {
     const before = held[index];
     if (before !== undefined && pieces.length === 0 && before.baseMs === fromMs) return before;
@@ -84,13 +85,10 @@ async function load(task: LoadTask): Promise<LoadedSteps> {
       parts.length === 1 ? pieces : pieces.map((piece) => rowsOf(piece, part)),
       fromMs,
     );
+    countDays(added, days).forEach((rows, day) => (dayRows[day] = (dayRows[day] as number) + rows));
     if (before === undefined) return added;
     return mergeSteps({ held: before, added, baseMs: fromMs, days, replaced: task.read });
   });
-  const dayRows = new Uint32Array(days);
-  for (const list of lists) {
-    countDays(list, days).forEach((rows, day) => (dayRows[day] = (dayRows[day] as number) + rows));
-  }
   return { lists, dayRows };
 }
 

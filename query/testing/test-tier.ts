@@ -81,6 +81,7 @@ export async function startTestTier(
         MILLRACE_POSTGRES_URL: url.href,
         MILLRACE_PARTITIONS: String(partitions),
         MILLRACE_LOG_LEVEL: "error",
+        MILLRACE_QUERY_COLUMNS_DISK_BYTES_MAX: "0",
         ...settings,
       }),
       log,

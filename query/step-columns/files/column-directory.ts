@@ -2,7 +2,7 @@
 // more because somebody was erased from them, or their project is gone.
 import type { Stats } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { unfinishedEnd } from "./column-file.ts";
 
 export interface StoredFile {
@@ -14,7 +14,7 @@ export interface StoredFile {
 /** Written by a process that did not live to rename it. */
 const unfinishedMsMax = 600_000;
 /** Files of another installation that used the same directory, when nobody does any more. */
-const otherMsMax = 86_400_000;
+const otherMsMax = 7 * 86_400_000;
 
 export async function listColumnFiles(directory: string): Promise<StoredFile[]> {
   const files: StoredFile[] = [];
@@ -45,7 +45,7 @@ export function makeRoom(files: readonly StoredFile[], bytesMax: number, replace
 
 export interface Sweep {
   readonly directory: string;
-  /** Name of the own installation's directory. */
+  /** The own installation's part of it. */
   readonly own: string;
   /** Epochs of the projects that there are. */
   readonly epochs: ReadonlyMap<number, bigint>;
@@ -55,15 +55,15 @@ export interface Sweep {
 /** Removes what is of nobody. Answers how many directories and files went, and the bytes that are left. */
 export async function sweepColumnFiles(sweep: Sweep): Promise<{ removed: number; bytes: number }> {
   let removed = 0;
-  for (const project of await namesIn(join(sweep.directory, sweep.own))) {
+  for (const project of await namesIn(sweep.own)) {
     if (isCurrent(project, sweep.epochs)) continue;
-    await rm(join(sweep.directory, sweep.own, project), { recursive: true, force: true });
+    await rm(join(sweep.own, project), { recursive: true, force: true });
     removed += 1;
   }
   let bytes = 0;
   for (const file of await listColumnFiles(sweep.directory)) {
     const ageMs = sweep.nowMs - file.usedMs;
-    const isOwn = file.path.startsWith(join(sweep.directory, sweep.own));
+    const isOwn = file.path.startsWith(join(sweep.own, sep));
     if ((file.path.endsWith(unfinishedEnd) && ageMs > unfinishedMsMax) || (!isOwn && ageMs > otherMsMax)) {
       await rm(file.path, { force: true });
       removed += 1;

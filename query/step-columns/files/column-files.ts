@@ -45,7 +45,9 @@ export type NamedColumn = Omit<ColumnName, "installation">;
 
 export class ColumnFiles {
   readonly directory: string;
-  readonly installation: string;
+  /** What of it is this installation's. */
+  readonly ownDirectory: string;
+  readonly #installation: string;
   readonly #options: ColumnFilesOptions;
   readonly #rowsMin: number;
   /** By path; the latest of each. */
@@ -56,7 +58,8 @@ export class ColumnFiles {
 
   constructor(options: ColumnFilesOptions) {
     this.directory = options.directory;
-    this.installation = options.installation;
+    this.#installation = options.installation;
+    this.ownDirectory = join(options.directory, nameOf(options.installation));
     this.#options = options;
     this.#rowsMin = options.rowsMin ?? rowsMinDefault;
   }
@@ -65,7 +68,7 @@ export class ColumnFiles {
   find(column: NamedColumn): ColumnFile | undefined {
     const path = this.pathOf(column);
     try {
-      return readColumnHead(path, { ...column, installation: this.installation });
+      return readColumnHead(path, { ...column, installation: this.#installation });
     } catch (error) {
       if (isGone(error)) return undefined;
       this.remove(path, error);
@@ -119,7 +122,7 @@ export class ColumnFiles {
     if (!this.isWorth(column, held)) return;
     const path = this.pathOf(column);
     if (this.#waiting.size >= waitingMax && !this.#waiting.has(path)) return;
-    this.#waiting.set(path, { name: { ...column, installation: this.installation }, held });
+    this.#waiting.set(path, { name: { ...column, installation: this.#installation }, held });
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
   }
 
@@ -142,10 +145,15 @@ export class ColumnFiles {
     await this.#writing;
   }
 
+  /** Finishes what is being written; what waits is not written any more. */
+  async stop(): Promise<void> {
+    this.#waiting.clear();
+    await this.#writing;
+  }
+
   pathOf({ projectId, epoch, event }: NamedColumn): string {
-    const of = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 32);
-    const name = event === null ? "any" : of(event);
-    return join(this.directory, of(this.installation), `${projectId}-${epoch}`, `${name}.column`);
+    const name = event === null ? "any" : nameOf(event);
+    return join(this.ownDirectory, `${projectId}-${epoch}`, `${name}.column`);
   }
 
   async #write(): Promise<void> {
@@ -189,4 +197,9 @@ function sumOf(counts: Uint32Array): number {
 
 function isGone(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** Of any text a name that every file system takes. */
+function nameOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
