@@ -43,6 +43,11 @@ export const errorCatalogue = {
     retryable: false,
     message: "`event` must be a string of 1 to 200 characters.",
   },
+  EVENT_NAME_RESERVED: {
+    status: 400,
+    retryable: false,
+    message: "Events of this name are made by the server itself; send yours under another name.",
+  },
   USER_MISSING: {
     status: 400,
     retryable: false,

@@ -34,6 +34,7 @@ const refused: { name: string; input: unknown; code: ErrorCode }[] = [
   { name: "a number as name", input: { event: 1, user_id: "u" }, code: "EVENT_NAME_INVALID" },
   { name: "a long name", input: { event: "a".repeat(201), user_id: "u" }, code: "EVENT_NAME_INVALID" },
   { name: "NUL in the name", input: { event: "a\0", user_id: "u" }, code: "EVENT_NAME_INVALID" },
+  { name: "a click of a link", input: { event: "link.clicked", user_id: "u" }, code: "EVENT_NAME_RESERVED" },
   { name: "nobody", input: { event: "a" }, code: "USER_MISSING" },
   { name: "null users", input: { event: "a", user_id: null, anonymous_id: null }, code: "USER_MISSING" },
   { name: "a number as user", input: { event: "a", user_id: 5 }, code: "USER_ID_INVALID" },

@@ -2,6 +2,7 @@
 // properties must look like is the tracking plan's business, behind the log.
 import type { ErrorCode } from "#schemas/errors.ts";
 import { eventLimits, isId, isUserId, type LogEvent } from "#schemas/events/event.ts";
+import { isReservedEvent } from "#schemas/reserved-events.ts";
 import type { Places } from "../geo/places.ts";
 import type { Place } from "../geo/read-place.ts";
 import { checkValue, stringifyValue } from "./check-value.ts";
@@ -22,6 +23,8 @@ export interface Arrival {
   places?: Pick<Places, "available" | "lookUp"> | undefined;
   /** False when the whole body is small enough that no event of it can be too large. */
   measure: boolean;
+  /** True for an event that this installation made, and that comes in again. */
+  madeHere?: boolean;
 }
 
 export interface SentEvent {
@@ -70,6 +73,7 @@ export function checkEvent(sent: unknown, arrival: Arrival, out: LogEvent): Erro
 
   if (event.event === undefined || event.event === null || event.event === "") return "EVENT_NAME_MISSING";
   if (!isId(event.event)) return "EVENT_NAME_INVALID";
+  if (isReservedEvent(event.event) && arrival.madeHere !== true) return "EVENT_NAME_RESERVED";
   const userId = event.user_id ?? undefined;
   const anonymousId = event.anonymous_id ?? undefined;
   if (userId === undefined && anonymousId === undefined) return "USER_MISSING";

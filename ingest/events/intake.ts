@@ -155,6 +155,7 @@ export class Intake {
         code = "MALFORMED_JSON";
         message = event.message;
       } else {
+        if (sent.madeHere !== undefined) arrival.madeHere = sent.madeHere.has(index);
         code = checkEvent(event, arrival, scratch);
         if (code === undefined) {
           const { properties } = event as SentEvent;

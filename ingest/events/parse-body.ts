@@ -18,6 +18,8 @@ export interface SentEvents {
   readonly events: readonly unknown[];
   /** `sent_at` of the batch; NaN without one. */
   readonly sentAtMs: number;
+  /** Which of them this installation made itself, when they come in again. */
+  readonly madeHere?: ReadonlySet<number>;
 }
 
 export type BodyFormat = "json" | "ndjson";

@@ -5,6 +5,7 @@ import { MillraceError } from "#schemas/errors.ts";
 import { compileBody } from "#schemas/operations/read-body.ts";
 import { quarantineLimits, QuarantineReplay, type QuarantinedPayloads } from "#schemas/plans/quarantine.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
+import { isReservedEvent } from "#schemas/reserved-events.ts";
 import { callService } from "#streams/call-service.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import { authorize } from "../access/authorize.ts";
@@ -86,13 +87,19 @@ async function replayPage(
   const ids = page.payloads.map((payload) => String(payload["event_id"]));
   if (ids.length === 0) return { replayed: [], rejected: [] };
   const events = page.payloads.map((payload) => merge(toSent(payload), patch));
+  // What was kept aside had come in under this name; a patch makes nothing into what only we make.
+  const madeHere = new Set(
+    page.payloads.flatMap(({ event }, index) =>
+      isReservedEvent(String(event)) && event === (events[index] as Json)["event"] ? [index] : [],
+    ),
+  );
   const bytes = Buffer.byteLength(JSON.stringify(events));
   const refusal = intake.refusal(bytes) ?? (await intake.admit(key, events.length, bytes));
   if (refusal !== undefined) throw refusal;
   const delivery = await new Promise<Delivery>((resolve) => {
     intake.publish(
       key,
-      { events, sentAtMs: Number.NaN },
+      { events, sentAtMs: Number.NaN, madeHere },
       bytes,
       { userAgent: "", place: undefined },
       resolve,

@@ -261,3 +261,14 @@ describe("files that are refused", () => {
     await expectNothingLeft();
   });
 });
+
+test("rows of events that the server makes itself are refused, and only they", async () => {
+  const body = "event,user_id,link_id,event_id\nlink.clicked,u,lnk_1,mine-1\nopened,u,lnk_1,mine-2\n";
+  const upload = await bed.finish(await bed.send({ format: "csv", event_column: "event" }, body));
+  expect(upload).toMatchObject({
+    accepted: 1,
+    rejected: 1,
+    errors: [{ line: 2, code: "EVENT_NAME_RESERVED" }],
+  });
+  expect(await bed.eventsNamed("link.clicked")).toEqual([]);
+});
