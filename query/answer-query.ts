@@ -81,7 +81,10 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
     context.answers.stateOf(projectId),
     cohortsUsed.length === 0 ? undefined : loadPeople(context.postgres, projectId, cohortsUsed),
   ]);
-  const people = named ?? { merged: state.merged, cohorts: new Map<string, number>() };
+  const people = {
+    ...(named ?? { merged: state.merged, cohorts: new Map<string, number>() }),
+    sessionIdleMs: state.sessionIdleMs,
+  };
   const { kept } = kind;
   const name =
     kept === undefined || request.explain || options.keep === false

@@ -76,9 +76,9 @@ interface Entry<T> {
   readonly value: T;
 }
 
-/** Beyond that many rows the answer comes from a sample. */
-function stateText({ epoch, limits }: ProjectState): string {
-  return `${epoch} ${limits.rows_exact_max}`;
+/** Beyond that many rows the answer comes from a sample; a session ends with such a pause. */
+function stateText({ epoch, limits, sessionIdleMs }: ProjectState): string {
+  return `${epoch} ${limits.rows_exact_max} ${sessionIdleMs}`;
 }
 
 export class Answers {

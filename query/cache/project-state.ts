@@ -1,4 +1,5 @@
 // What Postgres knows of a project when a query arrives: its limits, and how far the log is stored.
+import { sessionIdle } from "#schemas/query/sessions.ts";
 import { limitsInForce, type ProjectLimits } from "#schemas/projects/limits.ts";
 import { rangesOfMonths } from "#schemas/retention/month.ts";
 import type { Expiry } from "../expiry/expiry.ts";
@@ -14,6 +15,7 @@ export interface ProjectState {
   readonly settled: boolean;
   /** True when ids of the project were joined. */
   readonly merged: boolean;
+  readonly sessionIdleMs: number;
   readonly expiry: Expiry;
 }
 
@@ -24,12 +26,14 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     positions: string | null;
     settled: boolean | null;
     merged: boolean;
+    session_idle_minutes: number | null;
     months_gone: number[] | null;
     aggregates_from: Date | null;
   }>(
     `SELECT (SELECT limits FROM projects WHERE id = $1) AS limits,
             (SELECT answers_epoch FROM projects WHERE id = $1) AS epoch,
             (SELECT aggregates_from FROM projects WHERE id = $1) AS aggregates_from,
+            (SELECT session_idle_minutes FROM projects WHERE id = $1) AS session_idle_minutes,
             EXISTS (SELECT FROM user_persons WHERE project_id = $1) AS merged,
             (SELECT array_agg(month) FROM raw_months_gone WHERE project_id = $1 AND NOT restored) AS months_gone,
             string_agg(partition || ':' || log_id || ':' || committed_sequence, ' ' ORDER BY partition) AS positions,
@@ -44,6 +48,7 @@ export async function readProjectState(postgres: Postgres, projectId: number): P
     epoch: row?.epoch ?? "0",
     settled: row?.settled ?? true,
     merged: row?.merged ?? false,
+    sessionIdleMs: (row?.session_idle_minutes ?? sessionIdle.minutesDefault) * 60_000,
     expiry: {
       rawGone: rangesOfMonths(row?.months_gone ?? []),
       aggregatesFromMs: row?.aggregates_from?.getTime(),

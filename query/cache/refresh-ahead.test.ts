@@ -12,6 +12,7 @@ function world() {
     epoch: "0",
     settled: true,
     merged: false,
+    sessionIdleMs: 1_800_000,
     expiry: nothingExpired,
   };
   const made: string[] = [];

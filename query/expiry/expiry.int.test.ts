@@ -1,6 +1,8 @@
 // Queries over what is gone: counts and people are answered as before, what needs single events says that they are gone.
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { createLogger } from "#ops/runtime/log.ts";
 import { callStream } from "#streams/call-service.ts";
+import { serve } from "#streams/services.ts";
 import { storeTime } from "../testing/test-database.ts";
 import { callOptions, errorOf, projectId, row, startTestTier, type TestTier } from "../testing/test-tier.ts";
 
@@ -152,6 +154,24 @@ describe("what is gone", () => {
   });
 
   it("includes counts, when these are gone too", async () => {
+    const links = serve(tier.connection, {
+      service: "links",
+      log: createLogger({ level: "error", name: "test" }),
+      methods: {
+        resolve: async () => ({ projectId, publicId: "lnk_1", code: "spring", domain: "" }),
+      },
+    });
+    await tier.database.insertEvents(
+      [old, gone, gone + 3_600_000].map((atMs, index) => ({
+        ...row(index),
+        event: "link.clicked",
+        event_id: `click-${index}`,
+        timestamp: storeTime(atMs),
+        properties: { link_id: "lnk_1", bot: false, preview: false },
+      })),
+    );
+    const stats = (given: object): Promise<unknown> => tier.call("link_stats", { code: "spring", ...given });
+    expect(await stats({ to: "2026-04-30" })).toMatchObject({ clicks: 3, from: "2026-03-10T00:00:00.000Z" });
     await tier.postgres.query(
       "UPDATE projects SET aggregates_from = '2026-04-01T00:00:00Z', answers_epoch = answers_epoch + 1 WHERE id = $1",
       [projectId],
@@ -162,5 +182,24 @@ describe("what is gone", () => {
       [{ kept_from: "2026-04-01T00:00:00.000Z" }],
     ]);
     expect(await valuesOf({ ...byDay, from: "2026-04-01", to: "2026-04-30" })).toEqual([0, 0]);
+    // Of links: a range that reaches further back is refused, and none begins with what is kept, in every zone.
+    for (const given of [
+      { from: "2026-03-31" },
+      { from: "2026-03-01", to: "2026-03-31" },
+      { to: "2026-03-31" },
+    ]) {
+      const refused = await errorOf(stats(given));
+      expect([refused.code, refused.details]).toEqual([
+        "DATA_EXPIRED",
+        [{ kept_from: "2026-04-01T00:00:00.000Z" }],
+      ]);
+    }
+    for (const timezone of ["UTC", "America/New_York", "Asia/Kolkata"]) {
+      expect(await stats({ to: "2026-04-30", timezone })).toMatchObject({
+        clicks: 2,
+        from: "2026-04-01T00:00:00.000Z",
+      });
+    }
+    await links.stop();
   });
 });

@@ -47,6 +47,7 @@ export function compileExtent(linkId: string): Statement {
 export function compileValues(linkId: string, range: StatsRange, valuesMax: number): Statement {
   const parameters = new Parameters();
   const series = parameters.bind("String", dimensionOfSeries);
+  parameters.noteRead({ isRaw: false, fromMs: range.fromMs, endMs: range.endMs });
   const rows = slicesOf(range, "link_values_day", "link_values_quarter").map((slice) => {
     // Of the others only what they sum up to is asked for: a group for each value, not for each value and bucket.
     const bucket = `if(dimension = ${series}, ${bucketOfColumn(timeColumns[slice.table], range.buckets, parameters)}, 0)`;
@@ -71,6 +72,7 @@ export function compileValues(linkId: string, range: StatsRange, valuesMax: numb
 /** Columns: bucket (null: the whole range), bots, previews, visitors, last click in milliseconds. */
 export function compileVisitors(linkId: string, range: StatsRange): Statement {
   const parameters = new Parameters();
+  parameters.noteRead({ isRaw: false, fromMs: range.fromMs, endMs: range.endMs });
   const rows = slicesOf(range, "link_clicks_day", "link_clicks_quarter").map((slice) => {
     const bucket = bucketOfColumn(timeColumns[slice.table], range.buckets, parameters);
     return [

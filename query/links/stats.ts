@@ -125,7 +125,7 @@ export async function answerStats(
   };
 }
 
-/** Without edges: every click there is, in whole days. */
+/** Without edges: every click there is, in whole days; of what was removed only an edge that is asked for tells. */
 async function readStatsRange(
   request: StatsRequest,
   linkId: string,
@@ -143,7 +143,12 @@ async function readStatsRange(
       (fromMs ?? 0) + granuleMs,
     );
     const firstMs = firstSeconds === null ? nowMs : Number(firstSeconds) * 1000;
-    fromMs ??= startOfDayBefore(Math.min(firstMs, endMs - 1), request.zone, 0);
+    if (fromMs === undefined) {
+      fromMs = startOfDayBefore(Math.min(firstMs, endMs - 1), request.zone, 0);
+      // The first day that is kept may begin in a zone's evening of the day before.
+      const keptMs = run.expiry.aggregatesFromMs ?? fromMs;
+      if (keptMs < endMs) fromMs = Math.max(fromMs, keptMs);
+    }
   }
   const { zone, interval } = request;
   const range = { fromMs, endMs, zone, interval, weekStart: "monday" as const };

@@ -11,6 +11,8 @@ export interface People {
   readonly cohorts: ReadonlyMap<string, number>;
   /** Only these persons are looked at; absent: everybody. */
   readonly sample?: Sample;
+  /** A person who pauses for longer begins another session; absent: half an hour. */
+  readonly sessionIdleMs?: number;
 }
 
 /** A cohort that a query names, and where. */

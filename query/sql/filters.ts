@@ -3,9 +3,8 @@
 import type { Filter } from "#schemas/query/filter.ts";
 import { isMemberSql } from "../people/cohort-sql.ts";
 import { userFilterSql } from "../people/user-property.ts";
-import type { SqlContext } from "./context.ts";
+import { propertyIn, type SqlContext } from "./context.ts";
 import { propertyFilterSql } from "./property-filter.ts";
-import { propertySql } from "./property.ts";
 import type { EventTable } from "./scope.ts";
 
 /** A condition without null; "1" when there is nothing to check. Filters were validated before. */
@@ -21,7 +20,7 @@ function filterSql(filter: Filter, context: SqlContext): string {
     return filter.negate === true ? `NOT (${member})` : member;
   }
   if (filter.on === "user") return userFilterSql(filter, context);
-  return propertyFilterSql(filter, propertySql(filter.property), context.parameters);
+  return propertyFilterSql(filter, propertyIn(context, filter.property), context.parameters);
 }
 
 /** The smallest table whose rows can answer all of these filters. */

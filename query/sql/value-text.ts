@@ -1,7 +1,6 @@
 // The value of a property by which an answer is broken down.
 import { userPropertyTextSql } from "../people/user-property.ts";
-import type { SqlContext } from "./context.ts";
-import { propertySql } from "./property.ts";
+import { propertyIn, type SqlContext } from "./context.ts";
 
 export interface ValueSource {
   readonly property: string;
@@ -12,5 +11,5 @@ export interface ValueSource {
 export function valueTextSql(source: ValueSource, context: SqlContext): string {
   return source.on === "user"
     ? userPropertyTextSql(source.property, context)
-    : propertySql(source.property).text;
+    : propertyIn(context, source.property).text;
 }

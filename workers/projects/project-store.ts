@@ -15,6 +15,7 @@ interface ProjectRow {
   name: string;
   timezone: string;
   limits: { events_per_second_max?: number };
+  session_idle_minutes: number;
   created_at: Date;
 }
 
@@ -24,6 +25,7 @@ function buildProject(row: ProjectRow): Project {
     name: row.name,
     timezone: row.timezone,
     events_per_second_max: row.limits.events_per_second_max ?? null,
+    session_idle_minutes: row.session_idle_minutes,
     created_at: row.created_at.toISOString(),
   };
 }
@@ -119,7 +121,7 @@ export class ProjectStore {
          INSERT INTO api_keys (project_id, scopes, key_hash, hint)
          SELECT project.id, ARRAY[given.scope], given.key_hash, given.hint
          FROM project, unnest($5::text[], $6::bytea[], $7::text[]) AS given (scope, key_hash, hint))
-       SELECT public_id, name, timezone, limits, created_at FROM project`,
+       SELECT public_id, name, timezone, limits, session_idle_minutes, created_at FROM project`,
       [
         publicId,
         options.name,
@@ -136,7 +138,7 @@ export class ProjectStore {
   /** All projects, or only the one with the given internal id. */
   async list(onlyId: number | null): Promise<Project[]> {
     const { rows } = await this.#postgres.query<ProjectRow>(
-      `SELECT public_id, name, timezone, limits, created_at FROM projects
+      `SELECT public_id, name, timezone, limits, session_idle_minutes, created_at FROM projects
        WHERE deleted_at IS NULL AND ($1::int IS NULL OR id = $1) ORDER BY id LIMIT 10000`,
       [onlyId],
     );
@@ -153,9 +155,10 @@ export class ProjectStore {
   /** What is not named stays. Throws PROJECT_NOT_FOUND. */
   async change(projectId: number, change: ProjectChange): Promise<Project> {
     const { rows } = await this.#postgres.query<ProjectRow>(
-      `UPDATE projects SET name = coalesce($2, name), timezone = coalesce($3, timezone)
-       WHERE id = $1 AND deleted_at IS NULL RETURNING public_id, name, timezone, limits, created_at`,
-      [projectId, change.name ?? null, change.timezone ?? null],
+      `UPDATE projects SET name = coalesce($2, name), timezone = coalesce($3, timezone),
+              session_idle_minutes = coalesce($4, session_idle_minutes)
+       WHERE id = $1 AND deleted_at IS NULL RETURNING public_id, name, timezone, limits, session_idle_minutes, created_at`,
+      [projectId, change.name ?? null, change.timezone ?? null, change.session_idle_minutes ?? null],
     );
     if (rows[0] === undefined) throw new MillraceError("PROJECT_NOT_FOUND");
     return buildProject(rows[0]);

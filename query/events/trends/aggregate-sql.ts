@@ -1,8 +1,7 @@
 // The maths of trends as aggregates over raw events.
 import type { TrendMath } from "#schemas/query/trends.ts";
-import type { People } from "../../people/people.ts";
 import { personSql } from "../../people/person-sql.ts";
-import { propertySql } from "../../sql/property.ts";
+import { propertyIn, type SqlContext } from "../../sql/context.ts";
 
 const quantileLevels: Readonly<Partial<Record<TrendMath, string>>> = {
   median: "0.5",
@@ -22,16 +21,17 @@ export function isZeroWhenEmpty(math: TrendMath): boolean {
 }
 
 /**
- * One aggregate over rows of `events`, or of `steps` where no property is asked for.
+ * One aggregate over rows of `events`, of `steps` where no property is asked for, or of sessions.
  * Sums are compensated (Kahan): the order in which threads add must not show in the last digits.
  * Quantiles interpolate between the two nearest values, like percentile_cont, unless they are approximated.
  */
 export function aggregateSql(
   { math, property }: { readonly math: TrendMath; readonly property: string | undefined },
   exact: boolean,
-  people: People,
+  context: SqlContext,
 ): string {
-  const number = property === undefined ? "NULL" : propertySql(property).number;
+  const { people } = context;
+  const number = property === undefined ? "NULL" : propertyIn(context, property).number;
   switch (math) {
     case "total":
       return "count()";

@@ -1,9 +1,11 @@
 // One series over one period as SQL. Every statement answers all buckets and, through ROLLUP, the whole range,
 // merged from the same aggregation states: the union of users, the quantile over all values.
+import { isSessionEvent } from "#schemas/query/sessions.ts";
 import { isMemberSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
 import { cutBitmapSql } from "../../people/person-set.ts";
 import { personsOfSql, personSql } from "../../people/person-sql.ts";
+import { SessionRows } from "../../sessions/session-rows.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable, rollupTable, type EventTable } from "../../sql/scope.ts";
@@ -29,10 +31,25 @@ interface SeriesOptions {
   readonly table: Extract<EventTable, "events" | "steps">;
 }
 
+/** Rows of events, or of sessions; `from` comes last, when it is known which properties are asked for. */
+function rowsOf({ series, period, people, table }: SeriesOptions): { context: SqlContext; from(): string } {
+  const context: SqlContext = { parameters: new Parameters(), people };
+  if (isSessionEvent(series.event)) {
+    const sessions = new SessionRows(series.event, context);
+    const ofSessions = { ...context, propertyOf: sessions.propertyOf };
+    const filters = eventConditions({ event: null, filters: series.filters }, ofSessions);
+    return { context: ofSessions, from: () => sessions.from(period, filters) };
+  }
+  const from = (): string =>
+    fromTable(table, [rangeSql(table, period, context.parameters), ...eventConditions(series, context)]);
+  return { context, from };
+}
+
 /** Columns: rank, 1 when over all ranks, bucket, 1 when over all buckets, value. */
 export function compileRows(options: SeriesOptions & { breakdown?: LineSource }): Statement {
   const { series, period, breakdown, table } = options;
-  const context: SqlContext = { parameters: new Parameters(), people: options.people };
+  const rows = rowsOf(options);
+  const { context } = rows;
   const keys = breakdown === undefined ? ["bucket"] : ["rank", "bucket"];
   const rank =
     breakdown === undefined
@@ -40,8 +57,8 @@ export function compileRows(options: SeriesOptions & { breakdown?: LineSource })
       : `${rankSql(breakdown, context)} AS rank, grouping(rank) AS all_ranks`;
   const bucket = `${bucketSql(table, period.buckets, context.parameters)} AS bucket, grouping(bucket) AS all_buckets`;
   const sql = [
-    `SELECT ${rank}, ${bucket}, ${aggregateSql(series, options.exact, options.people)} AS value`,
-    fromTable(table, [rangeSql(table, period, context.parameters), ...eventConditions(series, context)]),
+    `SELECT ${rank}, ${bucket}, ${aggregateSql(series, options.exact, context)} AS value`,
+    rows.from(),
     `GROUP BY ROLLUP(${keys.join(", ")})`,
   ].join("\n");
   return { sql, parameters: context.parameters.values };
@@ -49,11 +66,12 @@ export function compileRows(options: SeriesOptions & { breakdown?: LineSource })
 
 /** The values with the highest totals. Columns: value or null where there is none, total. */
 export function compileTop(options: SeriesOptions & { source: ValueSource; limit: number }): Statement {
-  const { series, period, table } = options;
-  const context: SqlContext = { parameters: new Parameters(), people: options.people };
+  const { series } = options;
+  const rows = rowsOf(options);
+  const { context } = rows;
   const sql = [
-    `SELECT ${valueTextSql(options.source, context)} AS value_text, ${aggregateSql(series, options.exact, options.people)} AS total`,
-    fromTable(table, [rangeSql(table, period, context.parameters), ...eventConditions(series, context)]),
+    `SELECT ${valueTextSql(options.source, context)} AS value_text, ${aggregateSql(series, options.exact, context)} AS total`,
+    rows.from(),
     "GROUP BY value_text ORDER BY total DESC NULLS LAST, value_text ASC NULLS LAST",
     `LIMIT ${context.parameters.bind("UInt32", options.limit)}`,
   ].join("\n");

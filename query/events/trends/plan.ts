@@ -1,5 +1,6 @@
 // How a trends query is answered: per series, from which tables, exactly or not.
 import type { Filter } from "#schemas/query/filter.ts";
+import { isSessionEvent } from "#schemas/query/sessions.ts";
 import type { TrendMath } from "#schemas/query/trends.ts";
 import { splitFilters } from "#schemas/selectors/selectors-of.ts";
 import type { Wanted } from "../../partials/find-cover.ts";
@@ -36,6 +37,7 @@ export function planSeries(
   { rollups, partials }: Shortcuts,
 ): SeriesPlan {
   const { breakdown } = request;
+  if (isSessionEvent(series.event)) return { kind: "rows", table: "events" };
   const kept = keptSeriesOf(request, series);
   if (kept !== undefined && partials !== undefined) {
     const days = partials.find(wantedOf(request, kept));
@@ -66,6 +68,7 @@ export function wantedOfTrends(request: TrendsRequest): Wanted[] {
 
 /** Undefined: the series needs every row. */
 function keptSeriesOf({ breakdown }: TrendsRequest, series: TrendSeries): KeptSeries | undefined {
+  if (isSessionEvent(series.event)) return undefined;
   if (breakdown !== undefined && ("cohorts" in breakdown || breakdown.on === "user")) return undefined;
   const split = splitFilters(series.filters);
   if (isQuantile(series.math) || split === undefined) return undefined;
