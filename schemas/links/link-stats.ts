@@ -23,7 +23,7 @@ export const LinkStatsParameters = Type.Object(
       Type.String({
         maxLength: 64,
         description:
-          "First instant, rounded down to a quarter of an hour; default: the day of the first click.",
+          "First instant, rounded down to a quarter of an hour; default: the day of the first click that is kept.",
       }),
     ),
     to: Type.Optional(

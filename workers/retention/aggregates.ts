@@ -17,6 +17,10 @@ const changes = [
   { table: "rollup_day", before: `day < ${day}` },
   { table: "rollup_hour_any", before: `hour < ${day}` },
   { table: "rollup_day_any", before: `day < ${day}` },
+  { table: "link_clicks_quarter", before: `quarter < ${day}` },
+  { table: "link_clicks_day", before: `day < ${day}` },
+  { table: "link_values_quarter", before: `quarter < ${day}` },
+  { table: "link_values_day", before: `day < ${day}` },
 ].map(({ table, before }) => ({
   table,
   change: `DELETE WHERE project_id = {project:UInt32} AND ${before}`,

@@ -107,7 +107,12 @@ describe("retention", { timeout: 240_000 }, () => {
   /** Everything that was ever sent, by project. */
   const sent = new Map<number, LogEvent[]>();
 
-  async function send(project: number, count: number, ageDays: (id: number) => number): Promise<LogEvent[]> {
+  async function send(
+    project: number,
+    count: number,
+    ageDays: (id: number) => number,
+    change: (id: number) => Partial<LogEvent> = () => ({}),
+  ): Promise<LogEvent[]> {
     const events = Array.from({ length: count }, () => {
       nextId += 1;
       const id = nextId;
@@ -122,6 +127,7 @@ describe("retention", { timeout: 240_000 }, () => {
           unicode: "zażółć 🦦",
         }),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        ...change(id),
       });
     });
     sent.set(project, [...(sent.get(project) ?? []), ...events]);
@@ -328,7 +334,40 @@ describe("retention", { timeout: 240_000 }, () => {
   });
 
   it("removes counts that are too old, and nobody else's", async () => {
-    const others = await accounts(kept);
+    const click = (id: number): Partial<LogEvent> => ({
+      event: "link.clicked",
+      user_id: "",
+      anonymous_id: `visitor-${id}`,
+      properties: JSON.stringify({ link_id: "lnk_1", bot: false, preview: false, country: "FR" }),
+    });
+    const clicks = await send(expiring, 60, (id) => (id % 12) * 20, click);
+    await send(kept, 60, (id) => (id % 12) * 20, click);
+    /** Clicks by table, and by value of one of ten dimensions. */
+    const clicked = async (project: number): Promise<number[]> => {
+      const tables = ["link_clicks_quarter", "link_clicks_day", "link_values_quarter", "link_values_day"];
+      const result = await bed.clickhouse.query({
+        query: tables
+          .map((table) => `(SELECT toUInt32(sum(clicks)) FROM ${table} WHERE project_id = ${project})`)
+          .join(", ")
+          .replace(/^/, "SELECT "),
+        format: "JSONCompactEachRow",
+      });
+      const [row] = await result.json<number[]>();
+      return row ?? [];
+    };
+    for (const project of [expiring, kept]) {
+      expect(
+        await waitFor(
+          () => clicked(project),
+          (counts) => counts[0] === 60 && counts[3] === 600,
+        ),
+      ).toEqual([60, 60, 600, 600]);
+    }
+    const all = sent.get(kept)?.length ?? 0;
+    const others = await waitFor(
+      () => accounts(kept),
+      (found) => found.days === all && found.minutes === all,
+    );
     await setPolicy("expiring", { raw_days: 30, aggregate_days: 60, archive: "disk" });
     const { aggregates_from: from } = await waitFor(
       () => call<RetentionPolicy>("policy", { id: "expiring" }),
@@ -343,6 +382,20 @@ describe("retention", { timeout: 240_000 }, () => {
       () => accounts(expiring),
       (found) => found.minutes === left && found.days === left,
     );
-    expect(await accounts(kept)).toEqual(others);
+    const clicksLeft = clicks.filter(({ timestamp }) => timestamp >= Date.parse(from ?? "")).length;
+    expect(clicksLeft).toBeGreaterThan(0);
+    expect(clicksLeft).toBeLessThan(60);
+    expect(
+      await waitFor(
+        () => clicked(expiring),
+        (counts) => counts[3] === 10 * clicksLeft,
+      ),
+    ).toEqual([clicksLeft, clicksLeft, 10 * clicksLeft, 10 * clicksLeft]);
+    expect(await accounts(kept)).toMatchObject({
+      days: others.days,
+      minutes: others.minutes,
+      users: others.users,
+    });
+    expect(await clicked(kept)).toEqual([60, 60, 600, 600]);
   });
 });
