@@ -37,6 +37,17 @@ it("takes exactly as many as allowed of an address, over two edges at once", asy
   expect(await edge.take("192.0.2.2")).toBeUndefined();
 });
 
+it("counts all addresses of one network of IPv6 as one, with and without Redis", async () => {
+  for (const shared of [redis, undefined]) {
+    const windows = new RequestWindows({ redis: shared, name: "v6", requestsMax: 50 });
+    const answers = await Promise.all(
+      Array.from({ length: 80 }, (_, index) => windows.take(`2001:db8:0:1::${(index + 1).toString(16)}`)),
+    );
+    expect(answers.filter((refusal) => refusal === undefined)).toHaveLength(50);
+    expect(await windows.take("2001:db8:0:2::1")).toBeUndefined();
+  }
+});
+
 it("waits until the oldest request is a minute old, and no longer", async () => {
   const windows = new RequestWindows({ redis, name: "b", requestsMax: 2 });
   const key = "millrace:window:b:192.0.2.1";

@@ -1,7 +1,8 @@
-// Requests that one address may make in any 60 seconds, counted in Redis over all edges by the time of each request:
+// Requests that one address (one /64 of IPv6) may make in any 60 seconds, counted in Redis over all edges by the time of each request:
 // no burst at the turn of a minute, and Retry-After is when the oldest of them is a minute old.
 import type { Redis } from "ioredis";
 import { MillraceError } from "#schemas/errors.ts";
+import { networkOf } from "#schemas/network-of.ts";
 
 const windowMs = 60_000;
 /** Addresses that are remembered while Redis is away; the oldest is forgotten past it. */
@@ -40,27 +41,28 @@ export class RequestWindows {
   /** RATE_LIMITED, or undefined when the request may go on. Never rejects. */
   async take(address: string): Promise<MillraceError | undefined> {
     if (this.#requestsMax === 0) return undefined;
-    const waitMs = await this.#takeShared(address).catch(() => this.#takeOwn(address, Date.now()));
+    const sender = networkOf(address);
+    const waitMs = await this.#takeShared(sender).catch(() => this.#takeOwn(sender, Date.now()));
     if (waitMs === 0) return undefined;
     return new MillraceError("RATE_LIMITED", { retryAfterSeconds: Math.ceil(waitMs / 1000) });
   }
 
-  async #takeShared(address: string): Promise<number> {
-    if (this.#redis?.status !== "ready") return this.#takeOwn(address, Date.now());
+  async #takeShared(sender: string): Promise<number> {
+    if (this.#redis?.status !== "ready") return this.#takeOwn(sender, Date.now());
     this.#number += 1;
-    const key = `millrace:window:${this.#name}:${address}`;
+    const key = `millrace:window:${this.#name}:${sender}`;
     const member = `${this.#edge}:${this.#number}`;
     return Number(await this.#redis.eval(takeScript, 1, key, windowMs, this.#requestsMax, member));
   }
 
-  #takeOwn(address: string, nowMs: number): number {
-    const known = this.#own.get(address) ?? [];
+  #takeOwn(sender: string, nowMs: number): number {
+    const known = this.#own.get(sender) ?? [];
     const recent = known.filter((atMs) => atMs > nowMs - windowMs);
-    if (!this.#own.has(address) && this.#own.size >= addressesMax) {
+    if (!this.#own.has(sender) && this.#own.size >= addressesMax) {
       const [oldest] = this.#own.keys();
       if (oldest !== undefined) this.#own.delete(oldest);
     }
-    this.#own.set(address, recent);
+    this.#own.set(sender, recent);
     if (recent.length >= this.#requestsMax) return Math.max(1, (recent[0] as number) + windowMs - nowMs);
     recent.push(nowMs);
     return 0;

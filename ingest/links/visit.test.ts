@@ -75,6 +75,13 @@ test("each address has its own second, and an old clock starts a new one", () =>
   expect(take("a", 11_000)).toBeUndefined();
   for (let count = 0; count < 5; count += 1) take("a", 11_100);
   expect(take("a", 1_000)).toBeUndefined();
+  // All addresses that one sender of IPv6 has are one.
+  const networks = new AddressLimits(3);
+  const ends = ["1", "2", "a:b:c:d", "4"].map((end) =>
+    networks.take(`2001:db8:0:1:${end.includes(":") ? "" : ":"}${end}`, 5),
+  );
+  expect(ends.map((error) => error?.code)).toEqual([undefined, undefined, undefined, "RATE_LIMITED"]);
+  expect(networks.take("2001:db8:0:2::1", 5)).toBeUndefined();
   const unlimited = new AddressLimits(0);
   for (let count = 0; count < 100; count += 1) expect(unlimited.take("a", 1)).toBeUndefined();
 });

@@ -3,6 +3,7 @@
 import type { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import { MillraceError } from "#schemas/errors.ts";
+import { networkOf } from "#schemas/network-of.ts";
 
 const windowSeconds = 300;
 const triesOfVisitorMax = 10;
@@ -20,7 +21,7 @@ export class UnlockLimits {
   /** Throws RATE_LIMITED. */
   async take(linkId: string, address: string): Promise<void> {
     try {
-      await this.#ofVisitor.consume(`${linkId} ${address}`);
+      await this.#ofVisitor.consume(`${linkId} ${networkOf(address)}`);
       await this.#ofLink.consume(linkId);
     } catch (refused) {
       if (!(refused instanceof RateLimiterRes)) throw refused;
