@@ -103,6 +103,12 @@ export function createServer(options: {
     } catch (error) {
       failed(exchange, error);
     }
+    exchange.returned();
+  };
+  const fall = (response: HttpResponse, allowed: readonly string[], path: string): void => {
+    const exchange = new Exchange(response, options.fallbackTraits, nextRequestId(), owner);
+    options.fallback(exchange, allowed, path);
+    exchange.returned();
   };
   for (const route of options.routes) {
     if (isLastResort(route)) continue;
@@ -124,14 +130,10 @@ export function createServer(options: {
         run(route, response, request, isHead);
         return;
       }
-      const exchange = new Exchange(response, options.fallbackTraits, nextRequestId(), owner);
-      options.fallback(exchange, allowed, path);
+      fall(response, allowed, path);
     });
   }
-  app.any("/*", (response, request) => {
-    const path = request.getUrl();
-    options.fallback(new Exchange(response, options.fallbackTraits, nextRequestId(), owner), [], path);
-  });
+  app.any("/*", (response, request) => fall(response, [], request.getUrl()));
 
   let listening: us_listen_socket | undefined;
   return {

@@ -13,7 +13,7 @@ export interface Commit {
 }
 
 /** What a block asks of its content: a writer that fills, or bytes that were encoded elsewhere. */
-export type BlockContent = Pick<BlockWriter, "count" | "bytes" | "append" | "finish">;
+export type BlockContent = Pick<BlockWriter, "count" | "bytes" | "append" | "appendText" | "finish">;
 
 /** Events that somebody else encoded as a whole block (a pool thread); it takes no more. */
 export class EncodedBlock implements BlockContent {
@@ -33,6 +33,10 @@ export class EncodedBlock implements BlockContent {
     throw new Error("an encoded block takes no more events");
   }
 
+  appendText(): never {
+    return this.append();
+  }
+
   finish(): Uint8Array {
     return this.#payload;
   }
@@ -45,14 +49,17 @@ export class Block {
   /** Bytes of the empty block: not counted as pending. */
   readonly bytesInitial: number;
   readonly commits: Commit[] = [];
+  /** Nobody waits for it before: it goes on filling until then. */
+  dueAtMs: number;
   /** Set when the block is closed. */
   payload: Uint8Array | undefined;
   token = "";
   publishedAtMs = 0;
   attempts = 0;
 
-  constructor(partition: number, content: BlockContent, nowMs: number) {
+  constructor(partition: number, content: BlockContent, nowMs: number, lingerMs = 0) {
     this.partition = partition;
+    this.dueAtMs = nowMs + lingerMs;
     this.writer = content;
     this.bytesInitial = content.count === 0 ? content.bytes : 0;
     this.openedAtMs = nowMs;

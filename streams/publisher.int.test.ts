@@ -8,6 +8,7 @@ import { startServers, type Servers } from "#ops/embedded/start-servers.ts";
 import { createLogger } from "#ops/runtime/log.ts";
 import type { MillraceError } from "#schemas/errors.ts";
 import { blockFingerprint, decodeBlock, schemaHeader } from "#schemas/events/block.ts";
+import { encodeLong, encodeString } from "#schemas/events/event-text.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import { ensureStreams, eventsStream } from "./catalogue.ts";
 import { connectNats } from "./connect.ts";
@@ -136,6 +137,64 @@ test("a block is closed when it is full, and a request waits for all its blocks"
   expect(blocks.length).toBeGreaterThan(5);
   expect(blocks.flatMap(({ ids }) => ids)).toEqual(events.map(([, event]) => event.event_id));
   await publisher.stop();
+});
+
+/** The parts of an event in the order of the block's schema. */
+function encodeEvent(id: string): string {
+  const { properties, context } = buildEvent(id);
+  return (
+    encodeLong(1) +
+    ["tested", id, "u", "", ""].map(encodeString).join("") +
+    encodeLong(1) +
+    encodeLong(2) +
+    [properties, context, ""].map(encodeString).join("")
+  );
+}
+
+/** Appends an event that nobody waits for. */
+function appendUnhurried(publisher: Publisher, partition: number, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    const commit: Commit = { outstanding: 0, failure: undefined, settled: () => resolve() };
+    publisher.appendUnhurried(partition, encodeEvent(id), commit);
+  });
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("events that nobody waits for gather over turns, and leave by themselves", async () => {
+  const publisher = open({ lingerMs: 300 });
+  const told: Promise<void>[] = [];
+  for (const id of ["a", "b", "c"]) {
+    told.push(appendUnhurried(publisher, 0, id));
+    await turn();
+    await connection.flush();
+  }
+  await Promise.all(told);
+  expect((await readBlocks()).map(({ ids }) => ids)).toEqual([["a", "b", "c"]]);
+  expect(publisher.pendingBytes).toBe(0);
+  await publisher.stop();
+});
+
+test("they leave with the first event that somebody waits for, when their block is full, and with a stop", async () => {
+  // Longer than the test may take.
+  const publisher = open({ lingerMs: 600_000, blockBytes: 2_000 });
+  const first = appendUnhurried(publisher, 0, "a");
+  await turn();
+  expect(await append(publisher, [[0, buildEvent("b")]])).toBeUndefined();
+  await first;
+  const full = Promise.all(
+    Array.from({ length: 3 }, (_, index) => appendUnhurried(publisher, 1, `${index}`.repeat(700))),
+  );
+  await full;
+  const last = appendUnhurried(publisher, 2, "d");
+  await turn();
+  await publisher.stop();
+  await last;
+  expect((await readBlocks()).map(({ ids }) => ids.map((id) => id[0]))).toEqual([
+    ["a", "b"],
+    ["0", "1", "2"],
+    ["d"],
+  ]);
 });
 
 test("a pace holds confirmations back, and a stop waits for those that are held", async () => {

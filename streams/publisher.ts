@@ -45,6 +45,7 @@ export class Publisher {
   #nextToken = 0;
   #pendingBytes = 0;
   #flushScheduled = false;
+  #lingering = false;
   #connected = true;
   #disconnectedAtMs = 0;
   #fullUntilMs = 0;
@@ -116,16 +117,32 @@ export class Publisher {
   /** Adds one event; `commit.settled()` follows in a later turn. `refusal` must have been asked before. */
   append(partition: number, event: LogEvent, commit: Commit): void {
     const state = this.#partitions[partition] as Partition;
-    const block = state.open ?? this.#openBlock(state, partition);
+    const block = state.open ?? this.#openBlock(state, partition, 0);
     const bytesBefore = block.writer.bytes;
     block.writer.append(event);
+    block.dueAtMs = block.openedAtMs;
+    this.#appended(block, bytesBefore, commit);
+    this.#scheduleFlush();
+  }
+
+  /** As `append`, for an event that is encoded already (schemas/events/event-text.ts) and nobody waits for. */
+  appendUnhurried(partition: number, encoded: string, commit: Commit): void {
+    const state = this.#partitions[partition] as Partition;
+    const block = state.open ?? this.#openBlock(state, partition, this.#limits.lingerMs);
+    const bytesBefore = block.writer.bytes;
+    block.writer.appendText(encoded);
+    if (this.#appended(block, bytesBefore, commit)) this.#scheduleFlush();
+    else this.#scheduleLinger();
+  }
+
+  /** True: the block is full. */
+  #appended(block: Block, bytesBefore: number, commit: Commit): boolean {
     this.#pendingBytes += block.writer.bytes - bytesBefore;
     block.addCommit(commit);
-    if (block.writer.bytes >= this.#limits.blockBytes) {
-      this.#close(block);
-      this.#full.push(block);
-    }
-    this.#scheduleFlush();
+    if (block.writer.bytes < this.#limits.blockBytes) return false;
+    this.#close(block);
+    this.#full.push(block);
+    return true;
   }
 
   /** Adds `events` that are a whole block already; otherwise as `append`. */
@@ -160,8 +177,8 @@ export class Publisher {
     this.#subscription.unsubscribe();
   }
 
-  #openBlock(state: Partition, partition: number): Block {
-    const block = new Block(partition, new BlockWriter(state.bytesExpected), Date.now());
+  #openBlock(state: Partition, partition: number, lingerMs: number): Block {
+    const block = new Block(partition, new BlockWriter(state.bytesExpected), Date.now(), lingerMs);
     state.open = block;
     this.#open.push(block);
     return block;
@@ -189,15 +206,29 @@ export class Publisher {
     });
   }
 
+  /** One timer for all blocks: whatever is due then leaves. */
+  #scheduleLinger(): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
+    setTimeout(() => {
+      this.#lingering = false;
+      this.#scheduleFlush();
+    }, this.#limits.lingerMs);
+  }
+
   #flush(gatherInFlightMax: number): void {
     while (this.#full.length > 0 && this.#inFlight.size < this.#limits.inFlightMax) {
       this.#send(this.#full.shift() as Block);
     }
-    while (this.#open.length > 0 && this.#inFlight.size < gatherInFlightMax) {
-      const oldest = this.#open[0] as Block;
+    if (this.#open.length === 0) return;
+    const nowMs = this.#stopped ? Number.POSITIVE_INFINITY : Date.now();
+    while (this.#inFlight.size < gatherInFlightMax) {
+      const oldest = this.#open.find(({ dueAtMs }) => dueAtMs <= nowMs);
+      if (oldest === undefined) break;
       this.#close(oldest);
       this.#send(oldest);
     }
+    if (this.#open.some(({ dueAtMs }) => dueAtMs > nowMs)) this.#scheduleLinger();
   }
 
   #send(block: Block): void {

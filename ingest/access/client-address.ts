@@ -5,14 +5,26 @@ import type { RequestHead } from "../server/exchange.ts";
 
 /** Longer lists were not written by proxies. */
 const hopsMax = 64;
+/** Addresses whose canonical text is remembered: taking one apart costs 0.5 µs. */
+const knownMax = 10_000;
 
 /** Canonical text of the address; equal addresses have equal texts. */
 export type ClientAddress = (head: RequestHead, remoteAddress: string) => string;
 
 /** `trustedProxies`: CIDRs or addresses. */
 export function createClientAddress(trustedProxies: readonly string[]): ClientAddress {
-  if (trustedProxies.length === 0)
-    return (_head, remoteAddress) => parseAddress(remoteAddress) ?? remoteAddress;
+  if (trustedProxies.length === 0) {
+    const known = new Map<string, string>();
+    return (_head, remoteAddress) => {
+      let address = known.get(remoteAddress);
+      if (address === undefined) {
+        address = parseAddress(remoteAddress) ?? remoteAddress;
+        if (known.size >= knownMax) known.clear();
+        known.set(remoteAddress, address);
+      }
+      return address;
+    };
+  }
   const trusted = new BlockList();
   for (const network of trustedProxies) addNetwork(trusted, network);
   const isTrusted = (address: string): boolean =>

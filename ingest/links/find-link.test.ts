@@ -161,7 +161,15 @@ test("no more lookups at once than the bound", async () => {
 
 test("memory is bounded by bytes too, and what is asked for stays", async () => {
   const known = new KnownLinks({ bytesMax: 100_000 });
-  const link = { ...base, redirectHeaders: [], clickPrefix: "", utm: {}, bytes: 10_000 };
+  const link = {
+    ...base,
+    redirectHeaders: [],
+    clickHead: "",
+    clickPrefix: "",
+    utm: {},
+    utmMembers: "",
+    bytes: 10_000,
+  };
   const times = { freshUntilMs: 0, usableUntilMs: 0, staleUntilMs: 0 };
   known.remember("hot", { link, ...times, used: false });
   for (let number = 0; number < 100; number += 1) {

@@ -1,13 +1,14 @@
-// Links in Redis as an edge reads and writes them. What is asked for in one turn of the event loop goes out together:
-// visits of codes at random would be a write to the socket each, and cost more than everything else about them.
+// Links in Redis as an edge reads and writes them. What is asked for and put in one turn of the event loop is one
+// command each: visits of codes at random would be three commands each, and cost more than everything else about them.
 // Nothing waits for a Redis that is away: after a failure it is left alone for a second.
-import type { ChainableCommander, Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import {
   decodeCachedLink,
   encodeCachedLink,
   linkCacheLimits,
   linkKey,
-  putLinkScript,
+  putLinksScript,
+  readLinksScript,
   type CachedLink,
 } from "#schemas/links/link-cache.ts";
 
@@ -18,10 +19,13 @@ export interface StoredLink extends CachedLink {
   readonly restMs: number;
 }
 
+/** What one turn of the event loop wants; as many keys as visits that look for a link, see findLinkLimits. */
 interface Turn {
-  readonly pipeline: ChainableCommander;
-  /** Answers of each command, in order; resolves with nothing when Redis is away. */
-  readonly answers: Promise<readonly [error: Error | null, answer: unknown][] | null>;
+  readonly readKeys: string[];
+  readonly putKeys: string[];
+  readonly putValues: (string | number)[];
+  /** Two for each of `readKeys`; null when Redis is away. */
+  readonly answers: Promise<readonly unknown[] | null>;
 }
 
 export class LinkStore {
@@ -37,50 +41,48 @@ export class LinkStore {
   async read(domain: string, code: string): Promise<StoredLink | undefined> {
     const turn = this.#join();
     if (turn === undefined) return undefined;
-    const key = linkKey(domain, code);
-    const at = turn.pipeline.length;
-    turn.pipeline.get(key).pttl(key);
+    const place = turn.readKeys.push(linkKey(domain, code)) - 1;
     const answers = await turn.answers;
-    const text = answers?.[at]?.[1];
-    const restMs = Number(answers?.[at + 1]?.[1] ?? 0);
+    const text = answers?.[place * 2];
+    const restMs = Number(answers?.[place * 2 + 1] ?? 0);
     const cached = typeof text === "string" ? decodeCachedLink(text) : undefined;
     return cached === undefined || !(restMs > 0) ? undefined : { ...cached, restMs };
   }
 
   put(domain: string, code: string, cached: CachedLink): void {
+    const turn = this.#join();
+    if (turn === undefined) return;
     const keptMs = cached.link === null ? linkCacheLimits.missingMs : linkCacheLimits.knownMsMax;
-    const text = encodeCachedLink(cached);
-    this.#join()?.pipeline.eval(putLinkScript, 1, linkKey(domain, code), cached.version, text, keptMs);
+    turn.putKeys.push(linkKey(domain, code));
+    turn.putValues.push(cached.version, encodeCachedLink(cached), keptMs);
   }
 
-  /** What this turn of the event loop asks for; undefined while Redis is away. */
+  /** This turn of the event loop; undefined while Redis is away. */
   #join(): Turn | undefined {
     const redis = this.#redis;
     if (redis?.status !== "ready" || Date.now() < this.#pausedUntilMs) return undefined;
     if (this.#turn !== undefined) return this.#turn;
-    const pipeline = redis.pipeline();
     const answers = new Promise<void>((resolve) => {
       setImmediate(resolve);
     }).then(() => {
       this.#turn = undefined;
-      return this.#send(pipeline);
+      return this.#send(redis, turn);
     });
-    this.#turn = { pipeline, answers };
-    return this.#turn;
+    const turn: Turn = { readKeys: [], putKeys: [], putValues: [], answers };
+    this.#turn = turn;
+    return turn;
   }
 
-  async #send(pipeline: ChainableCommander): Promise<[error: Error | null, answer: unknown][] | null> {
+  async #send(redis: Redis, { readKeys, putKeys, putValues }: Turn): Promise<readonly unknown[] | null> {
     try {
-      const answers = await pipeline.exec();
-      if (answers?.some(([error]) => error !== null) === true) this.#pause();
-      return answers;
+      const [answers] = await Promise.all([
+        readKeys.length === 0 ? [] : redis.eval(readLinksScript, readKeys.length, ...readKeys),
+        putKeys.length === 0 ? 0 : redis.eval(putLinksScript, putKeys.length, ...putKeys, ...putValues),
+      ]);
+      return answers as unknown[];
     } catch {
-      this.#pause();
+      this.#pausedUntilMs = Date.now() + pauseMs;
       return null;
     }
-  }
-
-  #pause(): void {
-    this.#pausedUntilMs = Date.now() + pauseMs;
   }
 }

@@ -1,7 +1,7 @@
 // Campaign parameters of a link's target and of a visit. What a visitor sends is data: cut, and never trusted.
 
-export const utmNames = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"] as const;
-export type UtmName = (typeof utmNames)[number];
+const utmNames = ["utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"] as const;
+type UtmName = (typeof utmNames)[number];
 export type Utm = Readonly<Partial<Record<UtmName, string>>>;
 
 const valueUnitsMax = 200;
@@ -21,4 +21,14 @@ export function readUtm(text: string): Utm {
     if (value !== null && value !== "") found[name] = value.slice(0, valueUnitsMax).toWellFormed();
   }
   return found;
+}
+
+/** As members of a click's properties, each behind a comma. */
+export function buildUtmMembers(utm: Utm): string {
+  let text = "";
+  for (const name of utmNames) {
+    const value = utm[name];
+    if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+  }
+  return text;
 }

@@ -1,17 +1,17 @@
 // A redirect becomes an event of the link's project, `link.clicked`, in the next block of the group commit. The
 // visitor does not wait for it. What the log cannot take, or does not confirm, is counted as lost.
 import { isbot } from "isbot";
-import type { LogEvent } from "#schemas/events/event.ts";
-import { linkClickedEvent } from "#schemas/links/link-clicked.ts";
 import type { MillraceError } from "#schemas/errors.ts";
+import { bytesOf, encodeBytes, encodeLong, encodeString } from "#schemas/events/event-text.ts";
 import { partitionOf } from "#schemas/hash.ts";
 import type { Commit } from "#streams/publisher-block.ts";
 import type { Publisher } from "#streams/publisher.ts";
 import { createEventId } from "../create-event-id.ts";
 import type { LinkCounters } from "./metrics.ts";
 import type { PreparedLink } from "./prepared-link.ts";
-import { readUtm, utmNames, type UtmName } from "./read-utm.ts";
-import type { Visit } from "./visit.ts";
+import { buildUtmMembers, readUtm } from "./read-utm.ts";
+import { remember } from "./remember.ts";
+import { readDomain, readLanguage, type Visit } from "./visit.ts";
 import type { Visitors } from "./visitors.ts";
 
 /** About what a click takes in a block; asked for before it is encoded. */
@@ -19,6 +19,11 @@ const clickBytes = 512;
 const userAgentLengthMax = 1024;
 /** User agents whose kind is remembered: telling a program from a browser takes 3 µs. */
 const agentsMax = 10_000;
+const referrersMax = 10_000;
+const languagesMax = 1_000;
+/** An empty field, and a context without members. */
+const noText = encodeString("");
+const noContext = encodeString("{}");
 
 /** The place of an address, as far as it is known; see ingest/geo/. */
 export interface Place {
@@ -42,16 +47,31 @@ class TurnOfClicks implements Commit {
   }
 }
 
+/** What clicks by one user agent have in common. */
+interface Agent {
+  /** Members of a click's properties. */
+  readonly members: string;
+  /** The last field of a click, encoded. */
+  readonly field: string;
+}
+
 export class ClickRecorder {
   readonly #publisher: Publisher;
   readonly #visitors: Visitors;
   readonly #counters: LinkCounters;
   readonly #placeOf: (address: string) => Place | undefined;
-  readonly #bots = new Map<string, boolean>();
+  readonly #agentOf = remember(agentsMax, buildAgent);
+  readonly #referrerMember = remember(referrersMax, (referrer) =>
+    buildMember("referrer_domain", readDomain(referrer)),
+  );
+  readonly #languageMember = remember(languagesMax, (languages) =>
+    buildMember("language", readLanguage(languages)),
+  );
   readonly #turns: (TurnOfClicks | undefined)[];
   #turnEnds = false;
-  // Encoded within `append`, so one object serves all clicks.
-  readonly #scratch: LogEvent;
+  /** The two times of a click made at `#nowMs`, encoded. */
+  #times = "";
+  #nowMs = -1;
 
   constructor(options: {
     publisher: Publisher;
@@ -64,19 +84,6 @@ export class ClickRecorder {
     this.#counters = options.counters;
     this.#placeOf = options.placeOf;
     this.#turns = new Array<undefined>(options.publisher.partitions).fill(undefined);
-    this.#scratch = {
-      project_id: 0,
-      event: linkClickedEvent,
-      event_id: "",
-      user_id: "",
-      anonymous_id: "",
-      session_id: "",
-      timestamp: 0,
-      received_at: 0,
-      properties: "",
-      context: "{}",
-      user_agent: "",
-    };
   }
 
   record(link: PreparedLink, visit: Visit, nowMs: number): void {
@@ -84,47 +91,50 @@ export class ClickRecorder {
       this.#counters.clicksLost += 1;
       return;
     }
-    const { userAgent } = visit;
-    const event = this.#scratch;
-    const visitor = this.#visitors.nameOf(link.projectId, visit.address, userAgent, nowMs);
-    event.project_id = link.projectId;
-    event.event_id = createEventId(nowMs);
-    event.anonymous_id = visitor;
-    event.timestamp = nowMs;
-    event.received_at = nowMs;
-    event.properties = this.#buildProperties(link, visit);
-    event.user_agent =
-      userAgent.length > userAgentLengthMax ? userAgent.slice(0, userAgentLengthMax) : userAgent;
+    const visitor = this.#visitors.nameOf(link.projectId, visit.address, visit.userAgent, nowMs);
     const partition = partitionOf(link.projectId, `a:${visitor}`, this.#publisher.partitions);
     const turn = this.#turnOf(partition);
     turn.clicks += 1;
     this.#counters.clicks += 1;
-    this.#publisher.append(partition, event, turn);
+    this.#publisher.appendUnhurried(partition, this.#encode(link, visit, visitor, nowMs), turn);
   }
 
-  #buildProperties(link: PreparedLink, visit: Visit): string {
-    let text = `${link.clickPrefix},"bot":${this.#isBot(visit.userAgent)},"preview":${visit.isPrefetch}`;
-    if (visit.referrerDomain !== "") text += `,"referrer_domain":${JSON.stringify(visit.referrerDomain)}`;
-    if (visit.language !== "") text += `,"language":"${visit.language}"`;
-    const place = this.#placeOf(visit.address);
-    if (place?.country !== undefined) text += `,"country":${JSON.stringify(place.country)}`;
-    if (place?.city !== undefined) text += `,"city":${JSON.stringify(place.city)}`;
-    const visited = readUtm(visit.query);
-    // What this visit brought wins over what the link was made with.
-    for (const name of utmNames) text += utmMember(name, visited[name] ?? link.utm[name]);
-    return `${text}}`;
-  }
-
-  /** Whoever does not say what it is, is no browser. */
-  #isBot(userAgent: string): boolean {
-    if (userAgent === "") return true;
-    let is = this.#bots.get(userAgent);
-    if (is === undefined) {
-      is = isbot(userAgent.slice(0, userAgentLengthMax));
-      if (this.#bots.size >= agentsMax) this.#bots.clear();
-      this.#bots.set(userAgent, is);
+  /** The fields in the order of the block's schema: one text, because the encoder of any event takes twice as long. */
+  #encode(link: PreparedLink, visit: Visit, visitor: string, nowMs: number): string {
+    if (nowMs !== this.#nowMs) {
+      const time = encodeLong(nowMs);
+      // When it happened, and when it was received.
+      this.#times = time + time;
+      this.#nowMs = nowMs;
     }
-    return is;
+    const agent = this.#agentOf(visit.userAgent);
+    const properties = encodeBytes(this.#buildProperties(link, visit, agent));
+    return (
+      link.clickHead +
+      encodeBytes(createEventId(nowMs)) +
+      noText +
+      encodeBytes(visitor) +
+      noText +
+      this.#times +
+      properties +
+      noContext +
+      agent.field
+    );
+  }
+
+  #buildProperties(link: PreparedLink, visit: Visit, agent: Agent): string {
+    let text = `${link.clickPrefix}${agent.members},"preview":${visit.isPrefetch}`;
+    if (visit.referrer !== "") text += this.#referrerMember(visit.referrer);
+    if (visit.languages !== "") text += this.#languageMember(visit.languages);
+    const place = this.#placeOf(visit.address);
+    if (place !== undefined) {
+      text += buildMember("country", place.country ?? "") + buildMember("city", place.city ?? "");
+    }
+    // What this visit brought wins over what the link was made with.
+    if (visit.query.includes("utm_")) {
+      return `${text}${bytesOf(buildUtmMembers({ ...link.utm, ...readUtm(visit.query) }))}}`;
+    }
+    return `${text}${link.utmMembers}}`;
   }
 
   #turnOf(partition: number): TurnOfClicks {
@@ -143,6 +153,13 @@ export class ClickRecorder {
   }
 }
 
-function utmMember(name: UtmName, value: string | undefined): string {
-  return value === undefined ? "" : `,"${name}":${JSON.stringify(value)}`;
+function buildAgent(userAgent: string): Agent {
+  const cut = userAgent.slice(0, userAgentLengthMax);
+  // Whoever does not say what it is, is no browser.
+  return { members: `,"bot":${userAgent === "" || isbot(cut)}`, field: encodeString(cut) };
+}
+
+/** Empty for an empty value, else behind a comma; as bytes. */
+function buildMember(name: string, value: string): string {
+  return value === "" ? "" : bytesOf(`,"${name}":${JSON.stringify(value)}`);
 }

@@ -15,7 +15,7 @@ import type { LinkFinder } from "./find-link.ts";
 import type { LinkCounters } from "./metrics.ts";
 import { buildLocation, buildRedirectHeaders, type PreparedLink } from "./prepared-link.ts";
 import type { ClickRecorder } from "./record-clicks.ts";
-import { readVisit, type Visit } from "./visit.ts";
+import { Visit } from "./visit.ts";
 
 export interface RedirectParts {
   readonly finder: LinkFinder;
@@ -54,7 +54,7 @@ export function createRedirect(parts: RedirectParts) {
 
   return function redirect(exchange: Exchange, head: RequestHead): void | Promise<void> {
     const nowMs = Date.now();
-    const visit = readVisit(exchange, head, parts.addressOf(exchange, head));
+    const visit = new Visit(exchange, head, parts.addressOf(exchange, head));
     const limited = parts.addressLimits.take(visit.address, nowMs);
     if (limited !== undefined) {
       counters.outcomes.limited += 1;
@@ -69,6 +69,7 @@ export function createRedirect(parts: RedirectParts) {
     }
     const found = finder.find(asked.domain, asked.code, nowMs);
     if (!(found instanceof Promise)) return answer(exchange, visit, asked, found, nowMs);
+    visit.keep();
     return found.then(
       (link) => answer(exchange, visit, asked, link, Date.now()),
       (error: unknown) => refuse(exchange, visit, error),
@@ -95,6 +96,7 @@ export function createRedirect(parts: RedirectParts) {
       counters.outcomes.password += 1;
       answerPasswordForm(exchange, visit, undefined);
     } else if (link.maxClicks !== null) {
+      visit.keep();
       return answerCounted(exchange, visit, link, link.maxClicks);
     } else {
       follow(parts, exchange, visit, link, nowMs, redirectHeaders(link, visit.query));

@@ -190,6 +190,18 @@ describe("clicks", () => {
     expect(JSON.stringify(click)).not.toContain("127.0.0.1");
   });
 
+  it("is told in any script, and user agents are cut", async () => {
+    await links.put({ code: "script1", url: "https://e.com/?utm_source=%E6%97%A5&utm_term=%C3%A4" });
+    const agent = `Mozilla/5.0 ${"x".repeat(2_000)}`;
+    for (const query of ["", "?utm_term=%F0%9F%98%80"])
+      await visit(`/script1${query}`, { headers: { "user-agent": agent } });
+    const clicks = await eventuallyClicks("script1", 2);
+    expect(clicks.map((click) => click["user_agent"])).toEqual(Array(2).fill(agent.slice(0, 1_024)));
+    const terms = clicks.map(({ properties }) => (properties as { utm_term: string }).utm_term);
+    expect(terms.toSorted()).toEqual(["ä", "\u{1f600}"]);
+    expect(clicks[0]?.["properties"]).toMatchObject({ utm_source: "日" });
+  });
+
   it("the same visitor has one name in a project, and another one in the next", async () => {
     await links.put({ code: "visitor1", projectId: 7 });
     await links.put({ code: "visitor2", projectId: 8 });

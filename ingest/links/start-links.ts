@@ -3,7 +3,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import type { Redis } from "ioredis";
 import type { Registry } from "prom-client";
 import type { Logger } from "#ops/runtime/log.ts";
-import { linksChangedSubject, type LinkChange } from "#schemas/links/link-cache.ts";
+import { linksChangedSubject, type LinkChange, type ResolveMany } from "#schemas/links/link-cache.ts";
 import type { ResolvedLink } from "#schemas/links/link.ts";
 import { callService } from "#streams/call-service.ts";
 import type { Publisher } from "#streams/publisher.ts";
@@ -12,6 +12,7 @@ import type { Handler } from "../server.ts";
 import { AddressLimits } from "./address-limits.ts";
 import { ClickLimits } from "./click-limits.ts";
 import { LinkFinder } from "./find-link.ts";
+import { LinkLookups } from "./link-lookups.ts";
 import { LinkStore } from "./link-store.ts";
 import { createLinkCounters, createLinkMetrics } from "./metrics.ts";
 import { createDomainOf } from "./own-hosts.ts";
@@ -50,12 +51,19 @@ export function startLinks(options: {
 
   const counters = createLinkCounters();
   const store = new LinkStore(redis);
+  const lookups = new LinkLookups(
+    async (addresses) =>
+      (await call(
+        "resolve_many",
+        { addresses } satisfies ResolveMany,
+        lookupMsMax,
+      )) as (ResolvedLink | null)[],
+  );
   const finder = new LinkFinder({
     sources: {
       read: (domain, code) => store.read(domain, code),
       put: (domain, code, cached) => store.put(domain, code, cached),
-      resolve: async (domain, code) =>
-        (await call("resolve", { domain, code }, lookupMsMax)) as ResolvedLink | null,
+      resolve: (domain, code) => lookups.resolve(domain, code),
     },
     log,
     count: (source) => {

@@ -5,7 +5,7 @@ import type { Exchange, RequestHead } from "../server/exchange.ts";
 import { answerGone, answerMissing, answerPasswordForm, answerRefused } from "./answer-visit.ts";
 import { buildLocation, buildRedirectHeaders, type PreparedLink } from "./prepared-link.ts";
 import { follow, readAsked, type Asked, type RedirectParts } from "./redirect.ts";
-import { readVisit, type Visit } from "./visit.ts";
+import { Visit } from "./visit.ts";
 
 /** Answers the target when the password is right. Throws RATE_LIMITED after too many tries. */
 export type TryPassword = (request: {
@@ -26,7 +26,8 @@ export function createUnlock(parts: RedirectParts, tryPassword: TryPassword) {
   return async function unlock(exchange: Exchange, head: RequestHead): Promise<void> {
     // Everything of the head is read before the first await.
     const nowMs = Date.now();
-    const visit = readVisit(exchange, head, parts.addressOf(exchange, head));
+    const visit = new Visit(exchange, head, parts.addressOf(exchange, head));
+    visit.keep();
     const isJson = head.header("content-type").includes("json");
     const limited = parts.addressLimits.take(visit.address, nowMs);
     const asked = readAsked(head, parts.domainOf);

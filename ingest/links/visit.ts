@@ -2,36 +2,49 @@
 // checked, and never shown as anything but text.
 import type { Exchange, RequestHead } from "../server/exchange.ts";
 
-export interface Visit {
+export class Visit {
   readonly address: string;
   readonly userAgent: string;
-  /** Of the referring page, without "www."; empty when there is none. */
-  readonly referrerDomain: string;
-  /** Primary tag of the preferred language, such as "nl"; empty when unknown. */
-  readonly language: string;
+  /** The referring page's address, as it was sent; empty when there is none. */
+  readonly referrer: string;
+  /** The languages that the visitor reads, as they were sent. */
+  readonly languages: string;
   /** The browser fetches ahead: nobody has clicked yet. */
   readonly isPrefetch: boolean;
   readonly query: string;
-  /** A browser asks: it gets a page where a program gets JSON. */
-  readonly wantsPage: boolean;
   readonly isHead: boolean;
+  readonly #head: RequestHead;
+  #wantsPage: boolean | undefined;
+
+  constructor(exchange: Exchange, head: RequestHead, address: string) {
+    this.address = address;
+    this.userAgent = head.header("user-agent");
+    this.referrer = head.header("referer");
+    this.languages = head.header("accept-language");
+    this.isPrefetch = isPrefetch(head);
+    this.query = head.query();
+    this.isHead = exchange.isHead;
+    this.#head = head;
+  }
+
+  /** A browser asks: it gets a page where a program gets JSON. Nearly all visits are redirected: then nobody looks. */
+  get wantsPage(): boolean {
+    return (this.#wantsPage ??= this.#head.header("accept").includes("text/html"));
+  }
+
+  /** Before the handler first waits: the request cannot be read afterwards. */
+  keep(): void {
+    void this.wantsPage;
+  }
 }
 
 const domainLengthMax = 253;
 const plainDomain = /^[a-z0-9.-]+$/;
 const languageTag = /^[a-z]{2,3}(?![a-z])/i;
 
-export function readVisit(exchange: Exchange, head: RequestHead, address: string): Visit {
-  return {
-    address,
-    userAgent: head.header("user-agent"),
-    referrerDomain: readDomain(head.header("referer")),
-    language: languageTag.exec(head.header("accept-language"))?.[0].toLowerCase() ?? "",
-    isPrefetch: isPrefetch(head),
-    query: head.query(),
-    wantsPage: head.header("accept").includes("text/html"),
-    isHead: exchange.isHead,
-  };
+/** Primary tag of the preferred language, such as "nl"; empty when unknown. */
+export function readLanguage(languages: string): string {
+  return languageTag.exec(languages)?.[0].toLowerCase() ?? "";
 }
 
 /** "Sec-Purpose: prefetch;prerender" of Chrome and Firefox, "Purpose: prefetch" of Safari. */
@@ -43,7 +56,7 @@ function isAhead(purpose: string): boolean {
   return purpose !== "" && /prefetch|prerender|preview/i.test(purpose);
 }
 
-/** Host of a referrer. Empty for what has none that is plain; new URL() would take 1 µs. */
+/** Host of a referrer, without "www.". Empty for what has none that is plain; new URL() would take 1 µs. */
 export function readDomain(referrer: string): string {
   const schemeEnd = referrer.indexOf("://");
   if (schemeEnd <= 0 || schemeEnd > 30) return "";

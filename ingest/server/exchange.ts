@@ -79,6 +79,22 @@ const clientLeft = 499;
 
 export type Header = readonly [name: string, value: string];
 
+/** Texts of IPv4 addresses by their number. */
+const addressTexts = new Map<number, string>();
+const addressTextsMax = 10_000;
+
+function textOfAddress(bytes: Uint8Array): string {
+  const [first, second, third, fourth] = bytes as unknown as [number, number, number, number];
+  const number = ((first << 24) | (second << 16) | (third << 8) | fourth) >>> 0;
+  let text = addressTexts.get(number);
+  if (text === undefined) {
+    text = `${first}.${second}.${third}.${fourth}`;
+    if (addressTexts.size >= addressTextsMax) addressTexts.clear();
+    addressTexts.set(number, text);
+  }
+  return text;
+}
+
 export class Exchange {
   readonly route: RouteTraits;
   readonly requestId: string;
@@ -86,6 +102,8 @@ export class Exchange {
   readonly isHead: boolean;
   readonly #response: HttpResponse;
   readonly #owner: ExchangeOwner;
+  /** While the handler runs before its first wait, the library holds back what is written by itself. */
+  #corked = true;
   #done = false;
   #origin = "";
   #bodyBytes = 0;
@@ -107,7 +125,12 @@ export class Exchange {
     this.isHead = isHead;
     this.#owner = owner;
     owner.open += 1;
-    response.onAborted(() => this.#left());
+  }
+
+  /** The handler has returned. What was answered by then needs no watch over its client: 0.3 µs less. */
+  returned(): void {
+    this.#corked = false;
+    if (!this.#done) this.#response.onAborted(() => this.#left());
   }
 
   /** True when it was answered, or the client left: nothing more can be said. */
@@ -119,7 +142,7 @@ export class Exchange {
   get remoteAddress(): string {
     const bytes = new Uint8Array(this.#response.getRemoteAddress());
     // Asked for with every visit of a link: four numbers are written faster than a text is decoded.
-    if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+    if (bytes.length === 4) return textOfAddress(bytes);
     return Buffer.from(this.#response.getRemoteAddressAsText()).toString("latin1");
   }
 
@@ -276,14 +299,23 @@ export class Exchange {
     // While the connection may still be touched: a sender that was held back goes on, into nothing.
     this.#giveUpBody();
     this.#finish(status);
-    this.#response.cork(() => {
-      this.#writeHead(status, contentType, headers);
-      if (this.isHead) {
-        this.#response.endWithoutBody(Buffer.byteLength(body), close || this.#owner.closing);
-      } else {
-        this.#response.end(body, close || this.#owner.closing);
-      }
-    });
+    if (this.#corked) this.#write(status, body, contentType, headers, close);
+    else this.#response.cork(() => this.#write(status, body, contentType, headers, close));
+  }
+
+  #write(
+    status: number,
+    body: string | Uint8Array,
+    contentType: string,
+    headers: readonly Header[] | undefined,
+    close: boolean,
+  ): void {
+    this.#writeHead(status, contentType, headers);
+    if (this.isHead) {
+      this.#response.endWithoutBody(Buffer.byteLength(body), close || this.#owner.closing);
+    } else {
+      this.#response.end(body, close || this.#owner.closing);
+    }
   }
 
   #writeHead(status: number, contentType: string, headers: readonly Header[] | undefined): void {
@@ -319,7 +351,7 @@ export class Exchange {
   #finish(status: number): void {
     this.#done = true;
     this.#owner.open -= 1;
-    clearTimeout(this.#bodyTimer);
+    if (this.#bodyTimer !== undefined) clearTimeout(this.#bodyTimer);
     this.#giveUpBody();
     if (this.#bodyBytes > 0) this.#owner.budget.give(this.#bodyBytes);
     this.#bodyBytes = 0;

@@ -9,7 +9,8 @@ import {
   linkCacheLimits,
   linkKey,
   linksChangedSubject,
-  putLinkScript,
+  putLinksScript,
+  type ResolveMany,
 } from "#schemas/links/link-cache.ts";
 import type { ResolvedLink } from "#schemas/links/link.ts";
 import { serve } from "#streams/services.ts";
@@ -37,10 +38,16 @@ export class LinksService {
       service: "links",
       log: createLogger({ level: "error", name: "test" }),
       methods: {
+        resolve_many: async (payload) => {
+          const addresses = read<ResolveMany>(payload).addresses.map(({ domain, code }) =>
+            linkAddress(domain, code),
+          );
+          this.asked.push(...addresses);
+          if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+          return addresses.map((address) => this.#links.get(address) ?? null);
+        },
         resolve: async (payload) => {
           const { domain, code } = read<{ domain: string; code: string }>(payload);
-          this.asked.push(linkAddress(domain, code));
-          if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
           return this.#links.get(linkAddress(domain, code)) ?? null;
         },
         unlock: async (payload) => {
@@ -107,7 +114,7 @@ export class LinksService {
     const text = encodeCachedLink({ version, link });
     const keptMs = linkCacheLimits.knownMsMax;
     await this.#redis
-      ?.eval(putLinkScript, 1, linkKey(domain, code), version, text, keptMs)
+      ?.eval(putLinksScript, 1, linkKey(domain, code), version, text, keptMs)
       .catch(() => undefined);
     this.#connection.publish(linksChangedSubject, JSON.stringify({ domain, code, version }));
     await this.#connection.flush();

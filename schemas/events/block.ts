@@ -57,14 +57,28 @@ export class BlockWriter {
   append(event: LogEvent): void {
     let end = eventType.encode(event, this.#buffer, this.#position);
     if (end < 0) {
-      // avsc answers minus the missing bytes; grow to at least double so that growing stays linear.
-      const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#buffer.length - end));
-      this.#buffer.copy(grown, 0, 0, this.#position);
-      this.#buffer = grown;
+      // avsc answers minus the missing bytes.
+      this.#grow(this.#buffer.length - end);
       end = eventType.encode(event, this.#buffer, this.#position);
     }
     this.#position = end;
     this.#count += 1;
+  }
+
+  /** Adds an event that is encoded already: every character of `text` is one byte; see event-text.ts. */
+  appendText(text: string): void {
+    const end = this.#position + text.length;
+    if (end > this.#buffer.length) this.#grow(end);
+    this.#buffer.write(text, this.#position, "latin1");
+    this.#position = end;
+    this.#count += 1;
+  }
+
+  /** To at least double, so that growing stays linear. */
+  #grow(bytesMin: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, bytesMin));
+    this.#buffer.copy(grown, 0, 0, this.#position);
+    this.#buffer = grown;
   }
 
   /** The finished block: [count][events…][0], a view of this writer's buffer. */

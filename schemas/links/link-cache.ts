@@ -67,18 +67,36 @@ export function decodeCachedLink(text: string): CachedLink | undefined {
 }
 
 /**
- * Puts what stands at an address, unless a newer version is there. KEYS: linkKey. ARGV: version, the text of
- * encodeCachedLink, milliseconds until it ends (knownMsMax; missingMs for an address that no link was ever at).
- * Answers 1 when it was put.
+ * Reads what stands at addresses. KEYS: linkKey of each. Answers two values for each: the text of encodeCachedLink, or
+ * nothing, and the milliseconds until it ends.
  */
-export const putLinkScript = `
-local old = redis.call("GET", KEYS[1])
-if old then
-  local version = tonumber(string.match(old, "^(%d+) "))
-  if version and version > tonumber(ARGV[1]) then return 0 end
+export const readLinksScript = `
+local answers = {}
+for index, key in ipairs(KEYS) do
+  local text = redis.call("GET", key)
+  answers[index * 2 - 1] = text
+  answers[index * 2] = text and redis.call("PTTL", key) or 0
 end
-redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
-return 1
+return answers
+`;
+
+/**
+ * Puts what stands at addresses, unless a newer version is there. KEYS: linkKey of each. ARGV, three for each: version,
+ * the text of encodeCachedLink, milliseconds until it ends (knownMsMax; missingMs for an address that no link was ever
+ * at). Answers how many were put.
+ */
+export const putLinksScript = `
+local count = 0
+for index, key in ipairs(KEYS) do
+  local version = tonumber(ARGV[index * 3 - 2])
+  local old = redis.call("GET", key)
+  local known = old and tonumber(string.match(old, "^(%d+) "))
+  if not known or known <= version then
+    redis.call("SET", key, ARGV[index * 3 - 1], "PX", ARGV[index * 3])
+    count = count + 1
+  end
+end
+return count
 `;
 
 /**
@@ -93,3 +111,8 @@ if tonumber(used) >= tonumber(ARGV[1]) then return 0 end
 redis.call("PEXPIRE", KEYS[1], ARGV[2])
 return redis.call("INCR", KEYS[1])
 `;
+
+/** `svc.links.resolve_many`: what stands at each address, in the order they were asked for. */
+export interface ResolveMany {
+  addresses: { domain: string; code: string }[];
+}

@@ -8,7 +8,7 @@ import {
   linkClicksKey,
   linkKey,
   linksChangedSubject,
-  putLinkScript,
+  putLinksScript,
 } from "#schemas/links/link-cache.ts";
 import type { AddressChange } from "./link-store.ts";
 
@@ -44,7 +44,7 @@ export class LinkAnnouncer {
       const pipeline = this.#redis.pipeline();
       for (const { domain, code, version, link } of changes) {
         const text = encodeCachedLink({ version, link });
-        pipeline.eval(putLinkScript, 1, linkKey(domain, code), version, text, linkCacheLimits.knownMsMax);
+        pipeline.eval(putLinksScript, 1, linkKey(domain, code), version, text, linkCacheLimits.knownMsMax);
         if (isNew && link !== null && link.maxClicks !== null) {
           pipeline.set(linkClicksKey(link.id), 0, "PX", linkCacheLimits.clicksMs, "NX");
         }

@@ -5,6 +5,7 @@ import type { ErrorCorrection } from "qr";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import type { ResolveMany } from "#schemas/links/link-cache.ts";
 import { LinkBulk, LinkChanges, linkLimits, LinkListParameters } from "#schemas/links/link-contract.ts";
 import { asInvalid, compileBody, parseJson } from "#schemas/operations/read-body.ts";
 import { compileCheck } from "#schemas/query/check.ts";
@@ -87,6 +88,8 @@ export function serveLinks(options: {
     log,
     methods: {
       resolve: (payload) => store.resolve(parametersOf(payload) as unknown as Address),
+      resolve_many: (payload) =>
+        store.resolveMany((parametersOf(payload) as unknown as ResolveMany).addresses),
       unlock: async (payload) => {
         const { domain, code, password, address } = parametersOf(payload);
         const row = await store.findForVisitor({ domain: textOf(domain), code: textOf(code) });

@@ -24,6 +24,15 @@ export const linkStatements = {
   resolve: `SELECT ${linkColumns}, ${projectColumns}
     FROM links JOIN projects ON projects.id = links.project_id
     WHERE links.domain = $1 AND links.code = $2 AND projects.deleted_at IS NULL`,
+  // The index is asked for each address: planned as a whole, a join of many might read the table instead.
+  resolveMany: `SELECT asked.place::integer AS place, link.*
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (domain, code, place)
+    CROSS JOIN LATERAL (
+      SELECT ${linkColumns}, ${projectColumns}
+      FROM links JOIN projects ON projects.id = links.project_id
+      WHERE links.domain = asked.domain AND links.code = asked.code AND projects.deleted_at IS NULL
+      LIMIT 1
+    ) AS link`,
   project: `SELECT ${projectColumns} FROM projects WHERE id = $1 AND deleted_at IS NULL`,
   // Without a target: a code or an external id that is there already. In order, so that two requests with the same
   // names wait for each other instead of locking each other out.

@@ -69,6 +69,18 @@ export class LinkStore {
     return rows[0] === undefined ? null : buildResolved(rows[0], rows[0]);
   }
 
+  /** In the order of the addresses; null where no link is. */
+  async resolveMany(addresses: readonly Address[]): Promise<(ResolvedLink | null)[]> {
+    const { rows } = await this.#postgres.query<LinkRow & ProjectOfLink & { place: number }>({
+      name: "resolve_links",
+      text: sql.resolveMany,
+      values: [addresses.map(({ domain }) => domain), addresses.map(({ code }) => code)],
+    });
+    const found = addresses.map((): ResolvedLink | null => null);
+    for (const row of rows) found[row.place - 1] = buildResolved(row, row);
+    return found;
+  }
+
   /** The link with its password's hash, whoever asks. */
   async findForVisitor({ domain, code }: Address): Promise<LinkRow | undefined> {
     const { rows } = await this.#postgres.query<LinkRow>(sql.resolve, [domain, code]);
