@@ -7,7 +7,7 @@ import type { Lane } from "./budget/fair-gate.ts";
 import type { Expected } from "./budget/query-costs.ts";
 import type { Made } from "./cache/answers.ts";
 import { nameQuestion, questionText, shapeOf } from "./cache/question.ts";
-import { userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
+import { aroundSessions, userPropertiesOf, type ReadScope } from "./cache/read-scope.ts";
 import { parseBody } from "./parse-body.ts";
 import { loadPeople, type CohortUse } from "./people/people.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -141,7 +141,7 @@ export async function answerQuery<Request extends QueryRequest, Answer extends o
     );
   }
 
-  const scope = name === undefined ? undefined : kept?.scopeOf(request);
+  const scope = name === undefined || kept === undefined ? undefined : aroundSessions(kept.scopeOf(request));
   const found =
     name === undefined || scope === undefined
       ? { ...(await compute(signal, unknownCost)), cache: "none" as const }

@@ -1,4 +1,6 @@
 // Which events an answer is made of: what may change without changing it lies outside.
+import { isSessionEvent } from "#schemas/query/sessions.ts";
+import { sessionMsMax } from "../sessions/session-rows.ts";
 import { instantMsMax, instantMsMin } from "../time/instants.ts";
 
 export interface ReadScope {
@@ -14,6 +16,17 @@ export interface ReadScope {
 /** Everything up to an instant; everything there is without one. */
 export function allBefore(endMs = instantMsMax + 1): Pick<ReadScope, "fromMs" | "endMs"> {
   return { fromMs: instantMsMin, endMs };
+}
+
+/** The scope of a question that may name sessions: they are made of all events, also of those around the range. */
+export function aroundSessions(scope: ReadScope): ReadScope {
+  if (!scope.events.some(isSessionEvent)) return scope;
+  return {
+    events: scope.events.map((event) => (isSessionEvent(event) ? null : event)),
+    fromMs: scope.fromMs - sessionMsMax,
+    endMs: scope.endMs + sessionMsMax,
+    rows: true,
+  };
 }
 
 /** Properties of users that a query names, wherever it does: filters, breakdowns, sets of them. */

@@ -7,6 +7,7 @@ import { compileCheck, invalidQuery, type FieldProblem } from "#schemas/query/ch
 import { CohortFilter, PropertyFilter, type Filter } from "#schemas/query/filter.ts";
 import type { EventSelector } from "../events/event-conditions.ts";
 import type { CohortUse } from "../people/people.ts";
+import { sessionProblems } from "../sessions/refuse-sessions.ts";
 import { checkFilters } from "../sql/check-filters.ts";
 import { readWindow, type Window } from "./read-window.ts";
 
@@ -110,6 +111,7 @@ class DefinitionReader {
       case "first_seen":
         return this.#collect(inner, () => {
           const { event, ...window } = checks.first_seen(value);
+          refuseSessions(event);
           return { kind, event: event ?? null, window: readWindow(window, this.#nowMs, true) };
         });
     }
@@ -129,6 +131,7 @@ class DefinitionReader {
 
   #readDid(value: unknown, path: string): CohortNode {
     const { event, filters, at_least: atLeast = 1, at_most: atMost, ...window } = checks.did(value);
+    refuseSessions(event);
     if (atMost !== undefined && atMost < atLeast) {
       throw invalidQuery([{ path: "at_most", message: "must not be less than `at_least`" }]);
     }
@@ -197,4 +200,9 @@ function problemsOf(error: unknown): readonly FieldProblem[] {
 function joinPath(path: string, inner: string): string {
   if (path === "" || inner === "") return path + inner;
   return inner.startsWith("[") ? `${path}${inner}` : `${path}.${inner}`;
+}
+
+function refuseSessions(event: string | null | undefined): void {
+  const problems = sessionProblems(event, "event");
+  if (problems.length > 0) throw invalidQuery(problems);
 }

@@ -3,6 +3,7 @@
 // kept of a selector where it has the same conditions on events, else from steps or events; any mix of tables gives
 // the same sets.
 import type { Filter } from "#schemas/query/filter.ts";
+import { isSessionEvent } from "#schemas/query/sessions.ts";
 import { splitFilters } from "#schemas/selectors/selectors-of.ts";
 import type { Wanted } from "../partials/find-cover.ts";
 import { fromSlice, isKept, planKept, sliceBucketSql, type KeptPlan } from "../partials/kept-slices.ts";
@@ -19,6 +20,7 @@ import { bucketSql, rangeSql } from "./bucket-sql.ts";
 import { bucketKeys } from "../sql/bucket-numbers.ts";
 import { eventConditions, type EventSelector } from "./event-conditions.ts";
 import { planSlices, rollupsOfUsers, type Slice } from "./plan-slices.ts";
+import { selectRows } from "./selected-rows.ts";
 
 export interface IntervalSets {
   readonly selector: EventSelector;
@@ -50,12 +52,14 @@ export function planSets(sets: IntervalSets, { rollups, partials }: Shortcuts): 
   const fromMs = Math.max(sets.fromMs ?? (startsMs[0] as number), instantMsMin);
   const endMs = Math.min(sets.endMs, sets.buckets.endMs, instantMsMax + 1);
   const { ofEvents } = conditionsOf(sets);
+  const ofSessions = isSessionEvent(sets.selector.event);
   const isBitmapOnly = sets.occurrencesMin === 1 && ofEvents.length === 0;
   const table = tableOf(ofEvents);
   const wanted = wantedOfSets(sets);
   const days = wanted === undefined ? undefined : partials?.find(wanted);
   const plan = (range: { fromMs: number; endMs: number }): RangePlan => {
     if (range.fromMs >= range.endMs) return [];
+    if (ofSessions) return [{ table: "events", ...range }];
     const kept = days === undefined ? undefined : planKept(range, startsMs, days, table);
     if (kept !== undefined) return kept;
     if (!isBitmapOnly) return [{ table, ...range }];
@@ -80,6 +84,7 @@ function conditionsOf({ selector, occurrencesMin }: IntervalSets): {
 
 /** What the sets would take from a selector, if somebody had it kept; undefined where every row is needed. */
 export function wantedOfSets({ selector, occurrencesMin }: IntervalSets): Wanted | undefined {
+  if (isSessionEvent(selector.event)) return undefined;
   const split = splitFilters(selector.filters);
   if (occurrencesMin > 1 || split === undefined || split.ofEvents.length === 0) return undefined;
   return { event: selector.event, filters: split.ofEvents, users: true };
@@ -144,17 +149,18 @@ function rangeSetsSql(sets: IntervalSets, plan: RangePlan, history: boolean, con
 }
 
 function sliceSql(sets: IntervalSets, slice: Slice, key: string, context: SqlContext): string {
-  const conditions = [
-    rangeSql(slice.table, slice, context.parameters),
-    ...eventConditions(sets.selector, context),
-  ];
-  if (slice.table !== "steps" && slice.table !== "events") {
+  const { table } = slice;
+  if (table !== "steps" && table !== "events") {
     if (context.people.sample !== undefined) throw new Error("a rollup that holds everybody met a sample");
-    const rows = fromTable(rollupTable(slice.table, sets.selector.event), conditions);
+    const conditions = [
+      rangeSql(table, slice, context.parameters),
+      ...eventConditions(sets.selector, context),
+    ];
+    const rows = fromTable(rollupTable(table, sets.selector.event), conditions);
     return `SELECT ${key} AS interval_key, groupBitmapMergeState(users) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }
-  const source = sampledTable(slice.table, context.people);
-  const rows = fromTable(source.table, [...conditions, ...source.conditions]);
+  const source = sampledTable(table, context.people);
+  const rows = selectRows(sets.selector, source.table, slice, context).from(source.conditions);
   if (sets.occurrencesMin === 1) {
     return `SELECT ${key} AS interval_key, groupBitmapState(user_number) AS slice_persons\n${rows}\nGROUP BY interval_key`;
   }

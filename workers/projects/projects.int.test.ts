@@ -197,7 +197,15 @@ test("settings change where they are named", async () => {
     name: "a",
     timezone: "Europe/Amsterdam",
   });
-  expect(await change({ name: "shop" })).toMatchObject({ name: "shop", timezone: "Europe/Amsterdam" });
+  expect(await change({ session_idle_minutes: 45 })).toMatchObject({ session_idle_minutes: 45 });
+  for (const session_idle_minutes of [0, 1441, 1.5, "30", null]) {
+    expect(await codeOf(change({ session_idle_minutes }))).toBe("INVALID_BODY");
+  }
+  expect(await change({ name: "shop" })).toMatchObject({
+    session_idle_minutes: 45,
+    name: "shop",
+    timezone: "Europe/Amsterdam",
+  });
   expect(await codeOf(change({}))).toBe("INVALID_BODY");
   expect(await codeOf(change({ timezone: "Mars/Olympus" }))).toBe("INVALID_BODY");
 });

@@ -9,6 +9,7 @@ import {
 import { queryLimits } from "#schemas/query/limits.ts";
 import type { QueryRequest } from "../../answer-query.ts";
 import type { CohortUse } from "../../people/people.ts";
+import { sessionProblems } from "../../sessions/refuse-sessions.ts";
 import { checkFilters, checkProperty } from "../../sql/check-filters.ts";
 import type { ValueSource } from "../../sql/value-text.ts";
 import type { Buckets } from "../../time/buckets.ts";
@@ -103,6 +104,10 @@ function readFunnel(query: Query, nowMs: number): FunnelRequest {
   const problems = exclusions.flatMap((each, index) =>
     exclusionProblems(query, each, `exclusions[${index}]`),
   );
+  query.steps.forEach(({ event }, index) =>
+    problems.push(...sessionProblems(event, `steps[${index}].event`)),
+  );
+  given.forEach(({ event }, index) => problems.push(...sessionProblems(event, `exclusions[${index}].event`)));
   if (breakdown !== undefined && "property" in breakdown) {
     problems.push(...checkProperty(breakdown.property, breakdown.on, "breakdown"));
   }

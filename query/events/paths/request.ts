@@ -3,6 +3,7 @@ import { compileCheck, invalidQuery } from "#schemas/query/check.ts";
 import type { Filter } from "#schemas/query/filter.ts";
 import { PathsQuery } from "#schemas/query/paths.ts";
 import type { QueryRequest } from "../../answer-query.ts";
+import { sessionProblems } from "../../sessions/refuse-sessions.ts";
 import { checkFilters } from "../../sql/check-filters.ts";
 import { readRange } from "../../time/range.ts";
 
@@ -41,6 +42,8 @@ export function readPathsRequest(body: unknown, nowMs: number): PathsRequest {
   if (nothing) {
     throw invalidQuery([{ path: "exclude", message: "must leave at least one event of `include`" }]);
   }
+  const problems = sessionProblems(query.anchor?.event, "anchor.event");
+  if (problems.length > 0) throw invalidQuery(problems);
   const { fromMs, endMs } = readRange(query, nowMs);
   return {
     fromMs,

@@ -1,13 +1,12 @@
 // Who belongs to the rows of a retention table, and in a broken down one to which value, as SQL.
 import { personSql } from "../../people/person-sql.ts";
 import type { SqlContext } from "../../sql/context.ts";
-import { fromTable } from "../../sql/scope.ts";
 import { valueTextSql, type ValueSource } from "../../sql/value-text.ts";
 import { instantMsMax, instantMsMin } from "../../time/instants.ts";
-import { bucketSql, rangeSql } from "../bucket-sql.ts";
-import { eventConditions } from "../event-conditions.ts";
+import { bucketSql } from "../bucket-sql.ts";
 import { personSetsSql, planSets, sourcesOf, type IntervalSets } from "../interval-sets.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
+import { selectRows } from "../selected-rows.ts";
 import type { RetentionRequest } from "./request.ts";
 
 /** What decides about the members of rows; `buckets` may be a part of the request's. */
@@ -90,12 +89,10 @@ function touchedMembersSql(rows: Rows, source: ValueSource, context: SqlContext)
   const firstTime = rows.type === "first_time";
   const range = { fromMs: firstTime ? instantMsMin : startMs, endMs: Math.min(rows.endMs, instantMsMax + 1) };
   const key = bucketSql("events", rows.buckets, context.parameters);
+  const targets = selectRows(rows.target, "events", range, context);
   const touches = [
-    `SELECT ${personSql(context.people)} AS person, timestamp, ${valueTextSql(source, context)} AS value_text, ${touchSql("value_text")} AS touch`,
-    fromTable("events", [
-      rangeSql("events", range, context.parameters),
-      ...eventConditions(rows.target, context),
-    ]),
+    `SELECT ${personSql(context.people)} AS person, timestamp, ${valueTextSql(source, targets.context)} AS value_text, ${touchSql("value_text")} AS touch`,
+    targets.from(),
   ].join("\n");
   const firsts = firstTime
     ? [

@@ -1,11 +1,9 @@
 // One series over one period as SQL. Every statement answers all buckets and, through ROLLUP, the whole range,
 // merged from the same aggregation states: the union of users, the quantile over all values.
-import { isSessionEvent } from "#schemas/query/sessions.ts";
 import { isMemberSql } from "../../people/cohort-sql.ts";
 import type { People } from "../../people/people.ts";
 import { cutBitmapSql } from "../../people/person-set.ts";
 import { personsOfSql, personSql } from "../../people/person-sql.ts";
-import { SessionRows } from "../../sessions/session-rows.ts";
 import type { SqlContext } from "../../sql/context.ts";
 import { Parameters } from "../../sql/parameters.ts";
 import { fromTable, rollupTable, type EventTable } from "../../sql/scope.ts";
@@ -15,6 +13,7 @@ import type { Statement } from "../../store/run-statement.ts";
 import { bucketSql, rangeSql } from "../bucket-sql.ts";
 import { eventConditions } from "../event-conditions.ts";
 import type { Slice } from "../plan-slices.ts";
+import { selectRows, type SelectedRows } from "../selected-rows.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
 import type { Period, TrendSeries } from "./request.ts";
 
@@ -31,18 +30,8 @@ interface SeriesOptions {
   readonly table: Extract<EventTable, "events" | "steps">;
 }
 
-/** Rows of events, or of sessions; `from` comes last, when it is known which properties are asked for. */
-function rowsOf({ series, period, people, table }: SeriesOptions): { context: SqlContext; from(): string } {
-  const context: SqlContext = { parameters: new Parameters(), people };
-  if (isSessionEvent(series.event)) {
-    const sessions = new SessionRows(series.event, context);
-    const ofSessions = { ...context, propertyOf: sessions.propertyOf };
-    const filters = eventConditions({ event: null, filters: series.filters }, ofSessions);
-    return { context: ofSessions, from: () => sessions.from(period, filters) };
-  }
-  const from = (): string =>
-    fromTable(table, [rangeSql(table, period, context.parameters), ...eventConditions(series, context)]);
-  return { context, from };
+function rowsOf({ series, period, people, table }: SeriesOptions): SelectedRows {
+  return selectRows(series, table, period, { parameters: new Parameters(), people });
 }
 
 /** Columns: rank, 1 when over all ranks, bucket, 1 when over all buckets, value. */
