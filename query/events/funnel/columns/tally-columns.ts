@@ -57,21 +57,21 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     if (walk.reached > 0) outcomes.add(user, walk.reached, walk.gapsMs);
   };
   if (isFlat(rules)) {
-    const late = usersOfTails(task);
+    let skip = lowerBound(skipped, firstUser);
     walkOrdered({
       rules,
       lists: columnOf.map((index) => task.columns[index]?.parts[part] ?? noSteps),
       firstUser,
-      skipped: late.length === 0 ? skipped : Uint32Array.from([...late, ...skipped]).sort(),
+      skipped,
+      late: usersOfTails(task),
+      lookAtLate: (user) => {
+        while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
+        if (skipped[skip] !== user && selection.hasNext(user)) look(user);
+      },
       selection: task.selected === undefined ? undefined : new Selection(task.selected, firstUser),
       outcomes,
       marks,
     });
-    let skip = lowerBound(skipped, firstUser);
-    for (const user of late) {
-      while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
-      if (skipped[skip] !== user && selection.hasNext(user)) look(user);
-    }
   } else {
     let skip = lowerBound(skipped, firstUser);
     for (;;) {

@@ -61,7 +61,10 @@ function walkFlat(
 ): FunnelOutcome {
   const outcomes = new Outcomes(rules, users, false);
   const marks = rules.trend === undefined ? undefined : new TrendMarks(rules, rules.trend);
-  walkOrdered({ rules, lists, firstUser, skipped, selection: undefined, outcomes, marks });
+  walkOrdered({
+    ...{ rules, lists, firstUser, skipped, selection: undefined, outcomes, marks },
+    ...{ late: new Uint32Array(0), lookAtLate: () => undefined },
+  });
   return outcomes.finish(marks);
 }
 

@@ -13,6 +13,9 @@ export interface OrderedWalk {
   readonly firstUser: number;
   /** Ascending: users who are looked at elsewhere. */
   readonly skipped: Uint32Array;
+  /** Ascending: users who have rows beside those of the lists. Their turn comes in order, while those are at hand. */
+  readonly late: Uint32Array;
+  readonly lookAtLate: (user: number) => void;
   /** Absent: everybody. */
   readonly selection: Selection | undefined;
   readonly outcomes: Outcomes;
@@ -24,7 +27,7 @@ export function isFlat({ order, exclusions }: FunnelRules): boolean {
 }
 
 export function walkOrdered(walk: OrderedWalk): void {
-  const { lists, firstUser, skipped, selection, outcomes, marks } = walk;
+  const { lists, firstUser, skipped, late, lookAtLate, selection, outcomes, marks } = walk;
   const { steps, fromMs, endMs, windowMs } = walk.rules;
   // Ticks count from the base of the first list; those of the others are shifted.
   const { baseMs, users: users0, starts: starts0, ticks: ticks0, rests: rests0 } = lists[0] as StepList;
@@ -46,9 +49,15 @@ export function walkOrdered(walk: OrderedWalk): void {
   const gapsOfAttempt = new Float64Array(steps);
   const gapsOfBest = new Float64Array(steps);
   let skip = lowerBound(skipped, firstUser);
+  let lateAt = lowerBound(late, firstUser);
   for (let index = places[0] as number; index < users0.length; index += 1) {
     const user = users0[index] as number;
     while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
+    while (lateAt < late.length && (late[lateAt] as number) < user) {
+      lookAtLate(late[lateAt] as number);
+      lateAt += 1;
+    }
+    if (lateAt < late.length && late[lateAt] === user) continue;
     if (skip < skipped.length && skipped[skip] === user) continue;
     if (selection !== undefined && !selection.hasNext(user)) continue;
     // Steps that the user took at all, in turn: no attempt can reach more.
@@ -115,4 +124,5 @@ export function walkOrdered(walk: OrderedWalk): void {
     }
     if (best > 0) outcomes.add(user, best, gapsOfBest);
   }
+  for (; lateAt < late.length; lateAt += 1) lookAtLate(late[lateAt] as number);
 }
