@@ -9,9 +9,11 @@ const neverKept: Header = ["Cache-Control", "private, no-store"];
 const temporaryRedirect = 302;
 /** One for all: making an error costs more than finding out that there is no link. */
 const noLink = new MillraceError("LINK_NOT_FOUND");
+const noLinkPage = Buffer.from(buildNotice("Nothing here", noLink.message));
 
 export function answerMissing(exchange: Exchange, visit: Visit): void {
-  answerError(exchange, visit, noLink, "Nothing here");
+  if (visit.wantsPage) exchange.answer(noLink.status, noLinkPage, pageHeaders, pageType);
+  else exchange.fail(noLink, [neverKept]);
 }
 
 /** Expired or used up: gone, or on to where the link says. */

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import type { ResolvedLink } from "#schemas/links/link.ts";
 import { LinkLookups, lookupLimits } from "./link-lookups.ts";
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Until all that waits may have gone. */
+const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2 * lookupLimits.everyMs));
 
 function create() {
   const requests: { codes: string[]; answer: (failure?: Error) => Promise<void> }[] = [];
@@ -19,7 +20,6 @@ function create() {
                 code.startsWith("l") ? ({ code } as unknown as ResolvedLink) : null,
               ),
             );
-            await turn();
             await turn();
           },
         });

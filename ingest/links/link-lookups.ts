@@ -1,13 +1,16 @@
-// Questions to the links service, many in one request: those of one turn of the event loop go together, and while some
-// are under way the next ones gather. Somebody who tries codes at random then asks for more at once, not more often, and
+// Questions to the links service, many in one request: those of one turn of the event loop go together, and the next
+// ones gather for some milliseconds. Somebody who tries codes at random then asks for more at once, not more often, and
 // visits of known links go on beside it. One request and its answer cost the edge as much as eight redirects.
 import type { ResolvedLink } from "#schemas/links/link.ts";
+import { Pace } from "./pace.ts";
 
 export const lookupLimits = {
   /** Requests under way at once. */
   requestsMax: 2,
   /** Addresses in one request. */
   addressesMax: 256,
+  /** Between two requests; a question that comes alone waits for none. */
+  everyMs: 4,
 } as const;
 
 interface Question {
@@ -26,7 +29,11 @@ export class LinkLookups {
   /** Bounded by what asks: findLinkLimits.lookupsMax. */
   #waiting: Question[] = [];
   #requests = 0;
-  #scheduled = false;
+  readonly #pace = new Pace(lookupLimits.everyMs, () => {
+    while (this.#waiting.length > 0 && this.#requests < lookupLimits.requestsMax) {
+      void this.#ask(this.#waiting.splice(0, lookupLimits.addressesMax));
+    }
+  });
 
   /** `resolveMany` answers in the order it was asked. */
   constructor(resolveMany: ResolveAddresses) {
@@ -36,18 +43,7 @@ export class LinkLookups {
   resolve(domain: string, code: string): Promise<ResolvedLink | null> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ domain, code, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  #schedule(): void {
-    if (this.#scheduled || this.#requests >= lookupLimits.requestsMax) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#waiting.length > 0 && this.#requests < lookupLimits.requestsMax) {
-        void this.#ask(this.#waiting.splice(0, lookupLimits.addressesMax));
-      }
+      if (this.#requests < lookupLimits.requestsMax) this.#pace.ask();
     });
   }
 
@@ -60,7 +56,7 @@ export class LinkLookups {
       for (const { reject } of questions) reject(error);
     } finally {
       this.#requests -= 1;
-      if (this.#waiting.length > 0) this.#schedule();
+      if (this.#waiting.length > 0) this.#pace.ask();
     }
   }
 }

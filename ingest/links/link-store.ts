@@ -1,5 +1,5 @@
-// Links in Redis as an edge reads and writes them. What is asked for and put in one turn of the event loop is one
-// command each: visits of codes at random would be three commands each, and cost more than everything else about them.
+// Links in Redis as an edge reads and writes them. What is asked for and put in some milliseconds is one command each:
+// visits of codes at random would be three commands each, and cost more than everything else about them.
 // Nothing waits for a Redis that is away: after a failure it is left alone for a second.
 import type { Redis } from "ioredis";
 import {
@@ -11,27 +11,36 @@ import {
   readLinksScript,
   type CachedLink,
 } from "#schemas/links/link-cache.ts";
+import { Pace } from "./pace.ts";
 
 const pauseMs = 1_000;
+/** Between two writes to Redis; a visit that comes alone waits for none. */
+const everyMs = 4;
 
 /** What stands in Redis, and how long it will. */
 export interface StoredLink extends CachedLink {
   readonly restMs: number;
 }
 
-/** What one turn of the event loop wants; as many keys as visits that look for a link, see findLinkLimits. */
+/** What goes to Redis together; as many keys as visits that look for a link, see findLinkLimits. */
 interface Turn {
   readonly readKeys: string[];
   readonly putKeys: string[];
   readonly putValues: (string | number)[];
   /** Two for each of `readKeys`; null when Redis is away. */
   readonly answers: Promise<readonly unknown[] | null>;
+  readonly answer: (answers: Promise<readonly unknown[] | null>) => void;
 }
 
 export class LinkStore {
   readonly #redis: Redis | undefined;
   #turn: Turn | undefined;
   #pausedUntilMs = 0;
+  readonly #pace = new Pace(everyMs, () => {
+    const turn = this.#turn;
+    this.#turn = undefined;
+    if (turn !== undefined) turn.answer(this.#send(turn));
+  });
 
   constructor(redis: Redis | undefined) {
     this.#redis = redis;
@@ -57,23 +66,19 @@ export class LinkStore {
     turn.putValues.push(cached.version, encodeCachedLink(cached), keptMs);
   }
 
-  /** This turn of the event loop; undefined while Redis is away. */
+  /** What goes next; undefined while Redis is away. */
   #join(): Turn | undefined {
-    const redis = this.#redis;
-    if (redis?.status !== "ready" || Date.now() < this.#pausedUntilMs) return undefined;
-    if (this.#turn !== undefined) return this.#turn;
-    const answers = new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    }).then(() => {
-      this.#turn = undefined;
-      return this.#send(redis, turn);
-    });
-    const turn: Turn = { readKeys: [], putKeys: [], putValues: [], answers };
-    this.#turn = turn;
-    return turn;
+    if (this.#redis?.status !== "ready" || Date.now() < this.#pausedUntilMs) return undefined;
+    if (this.#turn === undefined) {
+      const { promise, resolve } = Promise.withResolvers<readonly unknown[] | null>();
+      this.#turn = { readKeys: [], putKeys: [], putValues: [], answers: promise, answer: resolve };
+      this.#pace.ask();
+    }
+    return this.#turn;
   }
 
-  async #send(redis: Redis, { readKeys, putKeys, putValues }: Turn): Promise<readonly unknown[] | null> {
+  async #send({ readKeys, putKeys, putValues }: Turn): Promise<readonly unknown[] | null> {
+    const redis = this.#redis as Redis;
     try {
       const [answers] = await Promise.all([
         readKeys.length === 0 ? [] : redis.eval(readLinksScript, readKeys.length, ...readKeys),
