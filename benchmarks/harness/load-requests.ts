@@ -37,17 +37,32 @@ function buildRequest(body: string, key: string): Buffer {
 /** The links that visits go to, more often to the first of them. */
 export const benchmarkLinks = 10_000;
 const visitRequests = 65_536;
-const visitHeaders =
-  "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
-  "Chrome/140.0.0.0 Safari/537.36\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n" +
-  "Accept-Language: en-US,en;q=0.9\r\nReferer: https://www.example.org/page\r\n\r\n";
+/** Visitors differ: what the edge keeps of them must not be of one visitor only. */
+const browsers = 200;
+const referrers = 500;
+const languages = [
+  "en-US,en;q=0.9",
+  "nl-NL,nl;q=0.9,en;q=0.8",
+  "de-DE,de;q=0.9",
+  "fr;q=0.9",
+  "cs-CZ,cs;q=0.9",
+];
+
+function visitHeaders(visitor: number): string {
+  return (
+    "Host: localhost\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+    `Chrome/140.0.${visitor % browsers}.0 Safari/537.36\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n` +
+    `Accept-Language: ${languages[visitor % languages.length]}\r\n` +
+    `Referer: https://www.example.org/page/${(visitor * 7919) % referrers}\r\n\r\n`
+  );
+}
 
 export function benchmarkCode(number: number): string {
   return `b${number.toString(36).padStart(6, "0")}`;
 }
 
-function buildVisit(code: string): Buffer {
-  return Buffer.from(`GET /${code} HTTP/1.1\r\n${visitHeaders}`);
+function buildVisit(code: string, visitor: number): Buffer {
+  return Buffer.from(`GET /${code} HTTP/1.1\r\n${visitHeaders(visitor)}`);
 }
 
 const digits = { two: 50, three: 51, four: 52 } as const;
@@ -56,7 +71,7 @@ const digits = { two: 50, three: 51, four: 52 } as const;
 export function createRequests(kind: RequestKind, key: string): { next: () => Buffer; statusDigit: number } {
   if (kind === "missing-code") {
     return {
-      next: () => buildVisit(`m${randomBytes(6).toString("hex")}`),
+      next: () => buildVisit(`m${randomBytes(6).toString("hex")}`, 0),
       statusDigit: digits.four,
     };
   }
@@ -70,8 +85,7 @@ export function createRequests(kind: RequestKind, key: string): { next: () => Bu
 
 function buildVisits(): Buffer[] {
   const draw = createZipf(benchmarkLinks);
-  const visits = Array.from({ length: benchmarkLinks }, (_, number) => buildVisit(benchmarkCode(number)));
-  return Array.from({ length: visitRequests }, () => visits[draw()] as Buffer);
+  return Array.from({ length: visitRequests }, (_, visitor) => buildVisit(benchmarkCode(draw()), visitor));
 }
 
 function buildRequests(kind: "single" | "batch", key: string): Buffer[] {

@@ -2,6 +2,7 @@
 import type { ClientBase } from "pg";
 import { linkClickedEvent } from "#schemas/links/link-clicked.ts";
 import type { PipelineEvent } from "../events/pipeline-event.ts";
+import { readClick } from "./read-click.ts";
 
 /** What a batch adds to a link's totals. An event counts in exactly one of the three. */
 export interface ClickTotals {
@@ -25,17 +26,17 @@ export function gatherClicks(stored: readonly PipelineEvent[]): ClickTotals[] {
   const totals = new Map<string, ClickTotals>();
   for (const { log } of stored) {
     if (log.event !== linkClickedEvent) continue;
-    const { link_id: linkId, bot, preview } = JSON.parse(log.properties) as Record<string, unknown>;
+    const { linkId, bot, preview } = readClick(log.properties);
     // Anybody with a write key may send events of this name: what names no link is an event like any other.
-    if (typeof linkId !== "string" || linkId === "" || linkId.length > linkIdLengthMax) continue;
+    if (linkId === undefined || linkId === "" || linkId.length > linkIdLengthMax) continue;
     const key = `${log.project_id} ${linkId}`;
     let total = totals.get(key);
     if (total === undefined) {
       total = { projectId: log.project_id, linkId, clicks: 0, bots: 0, previews: 0, lastAtMs: null };
       totals.set(key, total);
     }
-    if (bot === true) total.bots += 1;
-    else if (preview === true) total.previews += 1;
+    if (bot) total.bots += 1;
+    else if (preview) total.previews += 1;
     else {
       total.clicks += 1;
       total.lastAtMs = Math.max(total.lastAtMs ?? log.timestamp, log.timestamp);
