@@ -25,6 +25,7 @@ import { createCacheMetrics } from "./cache/metrics.ts";
 import { RefreshAhead } from "./cache/refresh-ahead.ts";
 import { SharedAnswers } from "./cache/shared-answers.ts";
 import { createQueryMetrics } from "./metrics.ts";
+import { KeptStates } from "./partials/kept-states.ts";
 import { startSelectorDemand } from "./partials/selector-demand.ts";
 import type { QueryContext } from "./query-context.ts";
 import { buildMethods, buildStreams } from "./routes.ts";
@@ -159,6 +160,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       watermark: new WatermarkReader({ logAccess, postgres, log }),
       answers,
       refreshAhead,
+      keptStates: new KeptStates(),
       demand,
       budgets: new Budgets({
         gate,

@@ -7,6 +7,7 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import type { Budgets } from "./budget/budgets.ts";
 import type { Answers } from "./cache/answers.ts";
 import type { RefreshAhead } from "./cache/refresh-ahead.ts";
+import type { KeptStates } from "./partials/kept-states.ts";
 import type { SelectorDemand } from "./partials/selector-demand.ts";
 import type { Store } from "./store/run-statement.ts";
 import type { StepColumns } from "./step-columns/step-columns.ts";
@@ -28,6 +29,8 @@ export interface QueryContext {
   readonly answers: Answers;
   /** Makes those that are asked often before they are asked again. */
   readonly refreshAhead: RefreshAhead;
+  /** Which days of selectors were kept of how many rows. */
+  readonly keptStates: KeptStates;
   /** Where it is noted what questions lack; undefined when nothing is learned. */
   readonly demand: SelectorDemand | undefined;
   /** Whose turn it is, and what it may cost. */

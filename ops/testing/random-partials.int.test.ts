@@ -19,6 +19,7 @@ import { answerStickiness, stickiness } from "#query/events/stickiness/stickines
 import { answerTrends } from "#query/events/trends/answer.ts";
 import { readTrendsRequest } from "#query/events/trends/request.ts";
 import { trends } from "#query/events/trends/trends.ts";
+import { KeptStates } from "#query/partials/kept-states.ts";
 import { SelectorDemand } from "#query/partials/selector-demand.ts";
 import { compileSelector } from "#query/partials/selector-statement.ts";
 import type { QueryContext } from "#query/query-context.ts";
@@ -51,6 +52,9 @@ let clickhouse: ClickHouse;
 let ledger: SelectorLedger;
 let learner: Learner;
 let demand: SelectorDemand;
+/** What is held of them grows old when a world says so. */
+let ageMs = 0;
+const keptStates = new KeptStates(() => nowMs + ageMs);
 
 /** Rows of these worlds count as so many, and a question as asked twice: they are larger worlds seen from afar. */
 const rowsPerRow = 1_000_000;
@@ -152,7 +156,7 @@ async function answerBoth({ kind, query }: Query, world: World, projectId: numbe
   const kept = runOn(store, projectId, world.people);
   const rows = runOn(store, projectId, world.people);
   // All that these kinds ask of it: without threads they count in this one.
-  const context = { postgres, demand } as unknown as QueryContext;
+  const context = { postgres, keptStates, demand } as unknown as QueryContext;
   const both = async (got: Promise<unknown>, expected: Promise<unknown>) => ({
     got: await got,
     expected: await expected,
@@ -256,6 +260,7 @@ it(
       );
 
       const check = async (what: string): Promise<void> => {
+        if (random.chance(0.7)) ageMs += random.pick([10_000, 100_000]);
         for (const each of queries) {
           const { expected, got, sources: used } = await answerBoth(each, world, projectId);
           expect(rounded(got), `seed ${seed}, ${what}: ${JSON.stringify(each)}`).toEqual(rounded(expected));

@@ -7,7 +7,7 @@ import { rangeOfSets, wantedOfSets, type IntervalSets } from "./interval-sets.ts
 
 export function answerWithPartialsOfSets<T>(
   run: QueryRun,
-  context: Pick<QueryContext, "postgres" | "demand">,
+  context: Pick<QueryContext, "postgres" | "keptStates" | "demand">,
   sets: readonly IntervalSets[],
   answer: (partials: Partials) => Promise<T>,
 ): Promise<T> {

@@ -23,11 +23,12 @@ export interface AskedEvents {
 
 export async function answerWithPartials<T>(
   run: QueryRun,
-  { postgres, demand }: Pick<QueryContext, "postgres" | "demand">,
+  context: Pick<QueryContext, "postgres" | "keptStates" | "demand">,
   asked: AskedEvents,
   answer: (partials: Partials) => Promise<T>,
 ): Promise<T> {
-  const partials = await loadPartials(run, postgres, asked.wanted, asked);
+  const { demand } = context;
+  const partials = await loadPartials(run, context, asked.wanted, asked);
   const { missing, learned: used } = partials;
   const before = run.rowsRead;
   const answered = await answer(partials);

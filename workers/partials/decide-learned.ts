@@ -7,9 +7,9 @@ export const halfLifeSeconds = 3 * 86_400;
 const askedMin = 1.5;
 /**
  * Rows that were read for want of it. A million take 40 ms of one core, 120 with sets of people; to compute it takes a
- * second once, and then a ninetieth of that a day. Below this an answer takes some 50 ms: good enough.
+ * second once, and then a ninetieth of that a day.
  */
-const rowsMin = 4_000_000;
+const rowsMin = 2_000_000;
 /** One that is kept is given up for one that costs this many times as much. */
 const displacedBy = 2;
 const idleSeconds = 14 * 86_400;

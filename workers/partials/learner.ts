@@ -32,7 +32,9 @@ export class Learner {
     this.#options = options;
   }
 
+  /** At once, too: what may be learned may be another number than before. */
   start(): void {
+    void this.decideAll();
     this.#timer = setInterval(() => {
       void this.decideAll();
     }, allEveryMs);
