@@ -128,7 +128,16 @@ export async function start(
       places,
       eventBytesMax: eventLimits.eventBytesMax,
     });
-    const uploads = await startUploads({ config, connection, keys, intake, publisher, observer, log });
+    const uploads = await startUploads({
+      config,
+      connection,
+      keys,
+      access,
+      intake,
+      publisher,
+      observer,
+      log,
+    });
     releasers.add("uploads", () => uploads.stop());
     const links = startLinks({
       connection,
@@ -143,7 +152,7 @@ export async function start(
     releasers.add("links", () => links.stop());
     const routes = createRoutes({
       receiveUpload: uploads.receive,
-      replayQuarantine: createReplayQuarantine({ connection, keys, intake }),
+      replayQuarantine: createReplayQuarantine({ connection, keys, access, intake }),
       receiveListener: live.receive,
       receiveClicks: createReceiveClicks({ connection, keys, openLive: live.openLive }),
       links,

@@ -2,18 +2,22 @@
 // other, under the ids they had: whatever is repeated, or breaks off half-way, they count once.
 import type { NatsConnection } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
+import { findOperation } from "#schemas/operations/operations.ts";
 import { compileBody } from "#schemas/operations/read-body.ts";
 import { quarantineLimits, QuarantineReplay, type QuarantinedPayloads } from "#schemas/plans/quarantine.ts";
 import type { ResolvedKey } from "#schemas/projects/project.ts";
 import { isReservedEvent } from "#schemas/reserved-events.ts";
 import { callService } from "#streams/call-service.ts";
 import type { KeyCache } from "../access/key-cache.ts";
-import { authorize } from "../access/authorize.ts";
+import { createAuthorizeOperation } from "../access/authorize-operation.ts";
+import type { Access } from "../access/start-access.ts";
 import type { Delivery, Intake } from "../events/intake.ts";
+import type { Exchange } from "../server/exchange.ts";
 import type { Handler } from "../server.ts";
 
 const bodyLimits = { bytesMax: 4 * 1024 * 1024, deadlineMs: 30_000, keep: true } as const;
 const askMsMax = 30_000;
+const operation = findOperation("POST", "/v1/quarantine/replay");
 const readReplay = compileBody(QuarantineReplay);
 
 type Json = Record<string, unknown>;
@@ -27,39 +31,55 @@ interface Refused {
 export interface ReplayOptions {
   readonly connection: NatsConnection;
   readonly keys: KeyCache;
+  readonly access: Pick<Access, "audit" | "clientAddress">;
   readonly intake: Intake;
 }
 
 export function createReplayQuarantine(options: ReplayOptions): Handler {
-  const { keys } = options;
+  const { audit, clientAddress } = options.access;
+  const authorize = createAuthorizeOperation({ keys: options.keys, audit }, operation);
   return async (exchange, head) => {
-    const authorized = authorize(keys, head, "admin");
+    const { requestId } = exchange;
+    const request = { parameters: {}, address: clientAddress(head, exchange.remoteAddress), requestId };
+    const authorized = authorize(head, request);
     const body = new Promise<Buffer>((resolve) => exchange.readBody(bodyLimits, resolve));
     const key = await authorized;
     const payload = await body;
     if (payload.length === 0) throw new MillraceError("EMPTY_BODY");
-    const { patch, ...meant } = readReplay(payload);
-    let replayed = 0;
-    const rejected: Refused[] = [];
-    let cursor: string | null | undefined;
-    while (cursor !== null && replayed + rejected.length < quarantineLimits.replayMax && !exchange.done) {
-      const page = await ask<QuarantinedPayloads>(
-        options,
-        "svc.query.quarantined_payloads",
-        { ...meant, cursor },
-        key,
-        exchange.requestId,
-      );
-      const done = await replayPage(options, key, page, patch);
-      replayed += done.replayed.length;
-      rejected.push(...done.rejected);
-      // Only now: what was not confirmed is still there for the next try.
-      const closing = { ids: done.replayed, outcome: "replayed", asOf: page.asOf };
-      await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
-      cursor = page.next;
-    }
-    exchange.answer(200, JSON.stringify({ replayed, rejected, left: cursor !== null }));
+    const meant = readReplay(payload);
+    const answer = await audit.record({ ...request, key, operation }, async () =>
+      Buffer.from(JSON.stringify(await replay(options, key, meant, exchange))),
+    );
+    exchange.answer(200, answer);
   };
+}
+
+async function replay(
+  options: ReplayOptions,
+  key: ResolvedKey,
+  { patch, ...meant }: QuarantineReplay,
+  exchange: Exchange,
+): Promise<{ replayed: number; rejected: readonly Refused[]; left: boolean }> {
+  let replayed = 0;
+  const rejected: Refused[] = [];
+  let cursor: string | null | undefined;
+  while (cursor !== null && replayed + rejected.length < quarantineLimits.replayMax && !exchange.done) {
+    const page = await ask<QuarantinedPayloads>(
+      options,
+      "svc.query.quarantined_payloads",
+      { ...meant, cursor },
+      key,
+      exchange.requestId,
+    );
+    const done = await replayPage(options, key, page, patch);
+    replayed += done.replayed.length;
+    rejected.push(...done.rejected);
+    // Only now: what was not confirmed is still there for the next try.
+    const closing = { ids: done.replayed, outcome: "replayed", asOf: page.asOf };
+    await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
+    cursor = page.next;
+  }
+  return { replayed, rejected, left: cursor !== null };
 }
 
 async function ask<T>(

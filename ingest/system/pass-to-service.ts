@@ -5,7 +5,7 @@ import { scopesOf, type AnsweringService, type Operation } from "#schemas/operat
 import type { ResolvedKey } from "#schemas/projects/project.ts";
 import { callServiceRaw, callStream, type CallOptions } from "#streams/call-service.ts";
 import { isAudited, type AuditTrail } from "../access/audit-trail.ts";
-import { authorize } from "../access/authorize.ts";
+import { createAuthorizeOperation } from "../access/authorize-operation.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import type { RequestWindows } from "../access/request-windows.ts";
@@ -40,14 +40,14 @@ export function createPassToService(
   return async (exchange, head) => {
     const leaving = new AbortController();
     exchange.onLeft(() => leaving.abort());
-    const { key, named, address, payload, options } = await prepare(exchange, head);
+    const { key, audited, address, payload, options } = await prepare(exchange, head);
     if (exchange.done) return;
     const ask = (call: CallOptions): Promise<Uint8Array> =>
       callServiceRaw(access.connection, service.subject, payload, call);
     const { requestId } = exchange;
     // What is written down has a result, also when nobody waits for the answer any more.
     const answer = isAudited(operation, key)
-      ? await access.audit.record({ key, operation, parameters: named, address, requestId }, () =>
+      ? await access.audit.record({ key, operation, parameters: audited, address, requestId }, () =>
           ask(options),
         )
       : await ask({ ...options, signal: leaving.signal });
@@ -90,8 +90,8 @@ interface Prepared {
   readonly payload: Uint8Array | object;
   readonly options: CallOptions;
   readonly key: ResolvedKey;
-  /** What stood in the braces of the path. */
-  readonly named: Readonly<Record<string, string>>;
+  /** What stood in the braces of the path, and what else of the address the audit log keeps. */
+  readonly audited: Readonly<Record<string, string>>;
   /** Where the request comes from. */
   readonly address: string;
 }
@@ -104,6 +104,7 @@ function createPrepare(
 ): (exchange: Exchange, head: RequestHead) => Promise<Prepared> {
   const scopes = scopesOf(operation.scope);
   if (scopes.length === 0) throw new Error(`${operation.path} is answered by a service and needs a key`);
+  const authorize = createAuthorizeOperation(access, operation);
   const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const limits = {
     bytesMax: service.bodyBytesMax ?? bodyBytesMaxDefault,
@@ -119,11 +120,17 @@ function createPrepare(
     for (const header of service.headers ?? []) {
       parameters[header.replaceAll("-", "_")] = head.header(header).slice(0, headerLengthMax);
     }
-    const named = Object.fromEntries(names.map((name) => [name, String(parameters[name])]));
+    const audited = Object.fromEntries(
+      [...names, ...(operation.audit?.parameters ?? []).filter((name) => name in parameters)].map((name) => [
+        name,
+        String(parameters[name]),
+      ]),
+    );
     const address = access.clientAddress(head, exchange.remoteAddress);
     const traceparent = head.header("traceparent");
     const limited = isAboutLinks ? access.linkRequests.take(address) : undefined;
-    const authorized = authorize(access.keys, head, ...scopes);
+    const { requestId } = exchange;
+    const authorized = authorize(head, { parameters: audited, address, requestId });
     const body =
       operation.body === undefined
         ? undefined
@@ -137,11 +144,11 @@ function createPrepare(
     if (payload instanceof Uint8Array && payload.length === 0) throw new MillraceError("EMPTY_BODY");
     return {
       key,
-      named,
+      audited,
       address,
       payload,
       options: {
-        requestId: exchange.requestId,
+        requestId,
         projectId: key.projectId,
         scope: key.scopes.join(","),
         traceparent: traceparentPattern.test(traceparent) ? traceparent : undefined,

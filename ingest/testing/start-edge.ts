@@ -69,6 +69,7 @@ export async function startEdge(
         return keys.get(keyHash) ?? null;
       },
       begin_action: async () => ({ id: "1" }),
+      refused_action: async () => null,
       end_action: async () => null,
       report_use: async () => null,
       events_taken: async () => ({ day: 0, month: 0 }),

@@ -2,6 +2,7 @@
 import type { Piscina } from "piscina";
 import type { Logger } from "#ops/runtime/log.ts";
 import { MillraceError } from "#schemas/errors.ts";
+import { findOperation } from "#schemas/operations/operations.ts";
 import {
   parameterError,
   parseFormat,
@@ -9,7 +10,9 @@ import {
   type UploadFormat,
   type UploadMapping,
 } from "#schemas/uploads/mapping.ts";
+import type { AuditTrail } from "../access/audit-trail.ts";
 import { authorize } from "../access/authorize.ts";
+import type { ClientAddress } from "../access/client-address.ts";
 import type { KeyCache } from "../access/key-cache.ts";
 import { parseEncoding, type Encoding } from "../events/decompress.ts";
 import type { BodyStream } from "../server/body-stream.ts";
@@ -26,6 +29,8 @@ import type { UploadRecords } from "./upload-records.ts";
 
 export interface ReceiveUploadOptions {
   readonly keys: KeyCache;
+  readonly audit: Pick<AuditTrail, "recordUpload">;
+  readonly clientAddress: ClientAddress;
   readonly files: UploadFiles;
   readonly records: UploadRecords;
   readonly processor: UploadProcessor;
@@ -38,6 +43,7 @@ export interface ReceiveUploadOptions {
 const formBytesMax = 1024 * 1024;
 const queryLengthMax = 32_000;
 const noteMs = 2_000;
+const operation = findOperation("POST", "/v1/uploads");
 
 interface Request {
   readonly contentType: string;
@@ -60,7 +66,7 @@ export interface UploadReceiver {
 }
 
 export function createUploadReceiver(options: ReceiveUploadOptions): UploadReceiver {
-  const { keys, files, records, processor } = options;
+  const { keys, audit, files, records, processor } = options;
   const receiving = new Set<BodyStream>();
   let isStopped = false;
   const shuttingDown = (): MillraceError => new MillraceError("SHUTTING_DOWN", { retryAfterSeconds: 1 });
@@ -68,13 +74,15 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
   async function receiveUpload(exchange: Exchange, head: RequestHead): Promise<void> {
     // Everything of the head is read, and the body taken hold of, before the first wait.
     const contentLength = Number(head.header("content-length")) || 0;
-    const authorized = authorize(keys, head, "write", "admin");
     if (contentLength > options.bytesMax + formBytesMax) throw tooLarge(options.bytesMax);
     const request = readRequest(head);
+    const address = options.clientAddress(head, exchange.remoteAddress);
     if (isStopped) throw shuttingDown();
     if (receiving.size >= uploadLimits.receivingMax || processor.unfinished >= uploadLimits.waitingMax) {
       throw new MillraceError("TOO_MANY_UPLOADS", { retryAfterSeconds: 5 });
     }
+    // Last of all that may throw: nobody would hear of a refusal that is not waited for.
+    const authorized = authorize(keys, head, "write", "admin");
     const body = exchange.streamBody({
       bytesMax: options.bytesMax + formBytesMax,
       idleMs: uploadLimits.bodyIdleMsMax,
@@ -83,25 +91,45 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
     receiving.add(body);
     try {
       const key = await authorized;
-      // Twice: a file in another charset is written again in UTF-8.
-      await files.requireRoom(2 * (contentLength || options.bytesMax));
-      const id = createUploadId();
-      await records.create(key.projectId, { id, format: request.format });
-      try {
-        const received = await receive(options, id, request, body);
-        const prepared = await prepare(options, id, request.format, received);
-        await files.keep(id);
-        await records.received({ id, ...received, plan: prepared.plan, bytesTotal: prepared.bytesTotal });
-      } catch (error) {
-        await files.remove(id);
-        processor.forget(id);
-        throw error;
-      }
-      processor.add(id);
-      exchange.answer(202, JSON.stringify({ upload_id: id }), [["Location", `/v1/uploads/${id}`]]);
+      const { requestId } = exchange;
+      const parameters = { format: request.format };
+      let id = "";
+      const answer = await audit.recordUpload(
+        { key, operation, parameters, address, requestId },
+        async () => {
+          id = await take(key.projectId, request, body, contentLength);
+          return Buffer.from(JSON.stringify({ upload_id: id }));
+        },
+      );
+      exchange.answer(202, answer, [["Location", `/v1/uploads/${id}`]]);
     } finally {
       receiving.delete(body);
     }
+  }
+
+  /** Answers the upload's id once its file is on disk and recorded. */
+  async function take(
+    projectId: number,
+    request: Request,
+    body: BodyStream,
+    contentLength: number,
+  ): Promise<string> {
+    // Twice: a file in another charset is written again in UTF-8.
+    await files.requireRoom(2 * (contentLength || options.bytesMax));
+    const id = createUploadId();
+    await records.create(projectId, { id, format: request.format });
+    try {
+      const received = await receive(options, id, request, body);
+      const prepared = await prepare(options, id, request.format, received);
+      await files.keep(id);
+      await records.received({ id, ...received, plan: prepared.plan, bytesTotal: prepared.bytesTotal });
+    } catch (error) {
+      await files.remove(id);
+      processor.forget(id);
+      throw error;
+    }
+    processor.add(id);
+    return id;
   }
 
   return {

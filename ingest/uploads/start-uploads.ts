@@ -5,6 +5,7 @@ import type { Config } from "#ops/runtime/config.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Publisher } from "#streams/publisher.ts";
 import type { KeyCache } from "../access/key-cache.ts";
+import type { Access } from "../access/start-access.ts";
 import type { EventsObserver, Intake } from "../events/intake.ts";
 import type { Handler } from "../server.ts";
 import { UploadProcessor } from "./processor.ts";
@@ -17,6 +18,7 @@ export async function startUploads(options: {
   config: Pick<Config, "dataDir" | "uploadBytesMax">;
   connection: NatsConnection;
   keys: KeyCache;
+  access: Pick<Access, "audit" | "clientAddress">;
   intake: Intake;
   publisher: Publisher;
   observer: EventsObserver;
@@ -39,6 +41,8 @@ export async function startUploads(options: {
   const processor = new UploadProcessor({ ...options, files, records, pool });
   const receiver = createUploadReceiver({
     keys: options.keys,
+    audit: options.access.audit,
+    clientAddress: options.access.clientAddress,
     files,
     records,
     processor,

@@ -32,6 +32,8 @@ const idempotencyKey: Parameter = {
 };
 const reading = ["read", "links", "admin"] as const;
 const writing = ["links", "admin"] as const;
+const auditOfLink = { outcome: ["id", "code", "domain"] } as const;
+const auditOfMany = { outcome: ["created", "failed"] } as const;
 const bodyErrors = [
   "MALFORMED_JSON",
   "INVALID_ENCODING",
@@ -99,6 +101,7 @@ export const linksOperations: readonly Operation[] = [
     parameters: [idempotencyKey],
     body: { [json]: NewLink },
     success: { status: 201, description: "The link.", content: json, schema: Link },
+    audit: auditOfLink,
     errors: newLinkErrors,
   },
   {
@@ -117,6 +120,7 @@ export const linksOperations: readonly Operation[] = [
     parameters: [idempotencyKey],
     body: { [json]: LinkBulk },
     success: { status: 200, description: "A result for each.", content: json, schema: LinkBulkResult },
+    audit: auditOfMany,
     errors: [...bodyErrors, "INVALID_PARAMETER", "IDEMPOTENCY_KEY_REUSED", "RATE_LIMITED"],
   },
   {
@@ -138,6 +142,7 @@ export const linksOperations: readonly Operation[] = [
       content: json,
       schema: LinkImportResult,
     },
+    audit: auditOfMany,
     errors: [
       "INVALID_ENCODING",
       "INVALID_BODY",
@@ -193,6 +198,7 @@ export const linksOperations: readonly Operation[] = [
     parameters: [code, domain],
     body: { [json]: LinkChanges },
     success: { status: 200, description: "The link as it is now.", content: json, schema: Link },
+    audit: { ...auditOfLink, parameters: ["domain"] },
     errors: [...bodyErrors, ...linkErrors, "LINK_NOT_FOUND", "INVALID_PARAMETER"],
   },
   {
@@ -205,6 +211,7 @@ export const linksOperations: readonly Operation[] = [
     description: "Its address is free again. Its clicks stay events.",
     parameters: [code, domain],
     success: { status: 200, description: "It is gone.", content: json, schema: anyObject },
+    audit: { ...auditOfLink, parameters: ["domain"] },
     errors: ["LINK_NOT_FOUND", "INVALID_PARAMETER", "RATE_LIMITED"],
   },
   {

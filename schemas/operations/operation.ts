@@ -61,6 +61,8 @@ export interface Operation {
     readonly content: string;
     readonly schema?: TSchema;
   };
+  /** What the audit log keeps beside the path: parameters of the query, and members that the answer begins with. */
+  readonly audit?: { readonly parameters?: readonly string[]; readonly outcome: readonly string[] };
   /** Codes beyond those of the key and of a service that is away. */
   readonly errors: readonly ErrorCode[];
 }

@@ -41,3 +41,10 @@ export const operations: readonly Operation[] = [
   ...healthOperations,
   ...redirectsOperations,
 ];
+
+/** Throws for what there is not: a mistake in the program. */
+export function findOperation(method: Operation["method"], path: string): Operation {
+  const found = operations.find((operation) => operation.method === method && operation.path === path);
+  if (found === undefined) throw new Error(`there is no operation ${method} ${path}`);
+  return found;
+}

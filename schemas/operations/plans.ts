@@ -138,6 +138,7 @@ export const plansOperations: readonly Operation[] = [
         left: Type.Boolean(),
       }),
     },
+    audit: { outcome: ["replayed"] },
     errors: [...bodyErrors, "INVALID_PARAMETER", "BEHIND", "QUOTA_EXCEEDED"],
   },
   {

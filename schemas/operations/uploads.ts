@@ -43,6 +43,7 @@ export const uploadsOperations: readonly Operation[] = [
       content: json,
       schema: Type.Object({ upload_id: Type.String() }),
     },
+    audit: { parameters: ["format"], outcome: ["upload_id"] },
     errors: [
       "INVALID_PARAMETER",
       "COLUMN_NOT_FOUND",

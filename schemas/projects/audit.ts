@@ -28,11 +28,17 @@ export const AuditEntry = Type.Object(
   {
     id: Type.String(),
     at: Type.String({ format: "date-time", description: "When it began." }),
-    project: TextOrNull,
-    key: Type.Object({ id: Type.String(), hint: Type.String() }, { description: "Whose action it was." }),
+    project: Type.Union([Type.String(), Type.Null()], {
+      description: "The key's project; null for a key that opens nothing.",
+    }),
+    key: Type.Object(
+      { id: Type.String(), hint: Type.String() },
+      { description: "Whose action it was; empty for a key that opens nothing." },
+    ),
     action: Type.String({ description: "Method and path, such as `DELETE /v1/projects/{id}`." }),
     parameters: Type.Record(Type.String(), Type.String(), {
-      description: "What stood in the braces. Ids of users are SHA-256: the log outlives their erasure.",
+      description:
+        "What stood in the braces, and what of the query matters. Ids of users are SHA-256: the log outlives their erasure. `unlisted_before`: so many like it are not listed, because there are bounds.",
     }),
     address: Type.String({ description: "Where the request came from." }),
     request_id: Type.String(),
@@ -40,6 +46,13 @@ export const AuditEntry = Type.Object(
       description: "Of the answer; null while it is under way, or when the edge ended before the answer.",
     }),
     code: Type.Union([Type.String(), Type.Null()], { description: "Of an answer that is an error." }),
+    outcome: Type.Union(
+      [Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])), Type.Null()],
+      {
+        description:
+          "What it brought about, where that can be said in a few words: ids of what was made, how many.",
+      },
+    ),
     seconds: Type.Union([Type.Number(), Type.Null()]),
   },
   { $id: "AuditEntry" },
@@ -67,4 +80,13 @@ export interface ActionEnded {
   readonly actionId: string;
   readonly status: number;
   readonly code: string | null;
+  readonly outcome: Outcome | null;
+}
+
+export type Outcome = Readonly<Record<string, string | number>>;
+
+/** The edge ▸ `svc.projects.refused_action`: begun and ended at once, because nothing was done. */
+export interface ActionRefused extends ActionBegun {
+  readonly status: number;
+  readonly code: string;
 }

@@ -8,6 +8,7 @@ import {
   AuditParameters,
   type ActionBegun,
   type ActionEnded,
+  type ActionRefused,
 } from "#schemas/projects/audit.ts";
 import type { Handler } from "#streams/services.ts";
 import type { AuditStore } from "./audit-store.ts";
@@ -38,6 +39,10 @@ export function createAuditMethods(options: {
     begin_action: async (payload, call) => ({
       id: await audit.begin(call.projectId, call.requestId, parseJson(payload) as ActionBegun),
     }),
+    refused_action: async (payload, call) => {
+      await audit.refused(call.projectId, call.requestId, parseJson(payload) as ActionRefused);
+      return null;
+    },
     end_action: async (payload) => {
       await audit.end(parseJson(payload) as ActionEnded);
       return null;

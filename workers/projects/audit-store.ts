@@ -1,6 +1,12 @@
 // The audit log in the relational store: rows are added and read, and a trigger refuses everything else.
 import type { Postgres } from "#ops/runtime/postgres.ts";
-import type { ActionBegun, ActionEnded, AuditAnswer } from "#schemas/projects/audit.ts";
+import type {
+  ActionBegun,
+  ActionEnded,
+  ActionRefused,
+  AuditAnswer,
+  Outcome,
+} from "#schemas/projects/audit.ts";
 
 interface AuditRow {
   id: string;
@@ -14,6 +20,7 @@ interface AuditRow {
   request_id: string;
   status: number | null;
   code: string | null;
+  outcome: Outcome | null;
   ended_at: Date | null;
 }
 
@@ -27,6 +34,10 @@ export interface AuditFilter {
   readonly before: string | null;
 }
 
+const beginSql = `INSERT INTO audit_actions
+    (project_id, target_id, key_id, key_hint, action, parameters, address, request_id)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`;
+
 export class AuditStore {
   readonly #postgres: Postgres;
 
@@ -36,29 +47,26 @@ export class AuditStore {
 
   /** Answers the action's id. */
   async begin(projectId: number, requestId: string, action: ActionBegun): Promise<string> {
-    const { rows } = await this.#postgres.query<{ id: string }>(
-      `INSERT INTO audit_actions
-         (project_id, target_id, key_id, key_hint, action, parameters, address, request_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-      [
-        projectId,
-        action.targetId,
-        action.keyId,
-        action.keyHint,
-        action.action,
-        JSON.stringify(action.parameters),
-        action.address,
-        requestId,
-      ],
-    );
+    const values = valuesOf(projectId, requestId, action);
+    const { rows } = await this.#postgres.query<{ id: string }>(beginSql, values);
     return (rows[0] as { id: string }).id;
   }
 
   /** Said again it changes nothing. */
-  async end({ actionId, status, code }: ActionEnded): Promise<void> {
+  async end({ actionId, status, code, outcome }: ActionEnded): Promise<void> {
     await this.#postgres.query(
-      "INSERT INTO audit_results (action_id, status, code) VALUES ($1, $2, $3) ON CONFLICT (action_id) DO NOTHING",
-      [actionId, status, code],
+      `INSERT INTO audit_results (action_id, status, code, outcome) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (action_id) DO NOTHING`,
+      // Edges of before there was one do not say it.
+      [actionId, status, code, outcome === undefined || outcome === null ? null : JSON.stringify(outcome)],
+    );
+  }
+
+  async refused(projectId: number, requestId: string, action: ActionRefused): Promise<void> {
+    await this.#postgres.query(
+      `WITH begun AS (${beginSql})
+       INSERT INTO audit_results (action_id, status, code) SELECT id, $9, $10 FROM begun`,
+      [...valuesOf(projectId, requestId, action), action.status, action.code],
     );
   }
 
@@ -66,7 +74,7 @@ export class AuditStore {
   async list(filter: AuditFilter): Promise<AuditAnswer> {
     const { rows } = await this.#postgres.query<AuditRow>(
       `SELECT audit_actions.id, begun_at, projects.public_id AS project, key_id, key_hint, action, parameters, address,
-              request_id, status, code, ended_at
+              request_id, status, code, outcome, ended_at
        FROM audit_actions
        LEFT JOIN audit_results ON action_id = audit_actions.id
        LEFT JOIN projects ON projects.id = project_id
@@ -96,9 +104,23 @@ export class AuditStore {
         request_id: row.request_id,
         status: row.status,
         code: row.code,
+        outcome: row.outcome,
         seconds: row.ended_at === null ? null : (row.ended_at.getTime() - row.begun_at.getTime()) / 1000,
       })),
       next: rows.length > filter.limit ? (page.at(-1)?.id ?? null) : null,
     };
   }
+}
+
+function valuesOf(projectId: number, requestId: string, action: ActionBegun): unknown[] {
+  return [
+    projectId,
+    action.targetId,
+    action.keyId,
+    action.keyHint,
+    action.action,
+    JSON.stringify(action.parameters),
+    action.address,
+    requestId,
+  ];
 }
