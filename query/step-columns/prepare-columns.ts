@@ -31,6 +31,8 @@ const projectsMax = 1_000;
 const secondsMax = 300;
 /** Events that wait to be stored; with more of them storing needs the processor. */
 const pendingMax = 20_000;
+/** How long the end of the process waits for a part of a column. */
+const stopMsMax = 5_000;
 /** Columns of one round: the next ones follow a minute later. */
 const columnsOfRoundMax = 16;
 
@@ -50,18 +52,20 @@ export interface PrepareOptions {
 export class PrepareColumns {
   readonly #options: PrepareOptions;
   readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
 
   constructor(options: PrepareOptions) {
     this.#options = options;
   }
 
   start(): void {
-    void this.#run();
+    this.#running = this.#run();
   }
 
-  /** What a thread reads just now ends with the thread. */
-  stop(): void {
+  /** Waits for the part that a thread reads just now, not for the whole column. */
+  async stop(): Promise<void> {
     this.#stopping.abort();
+    await Promise.race([this.#running, sleep(stopMsMax, undefined, { ref: false })]);
   }
 
   async #run(): Promise<void> {

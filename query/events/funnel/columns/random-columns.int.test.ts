@@ -217,7 +217,7 @@ const roomy = 1024 ** 3;
 /** Room for a few segments. */
 const narrow = 6_000;
 
-it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases * 500 }, async () => {
+it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 60_000 + cases * 2_000 }, async () => {
   const { metrics } = store;
   // Processes that start anew find the files of those before.
   const makeColumns = (bytesMax: number, bytesOnDiskMax: number): StepColumns => {
@@ -274,6 +274,7 @@ it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 30_000 + cases 
       );
     }
   }
+  await files?.settle();
   expect(converted).toBeGreaterThan(cases);
   expect(held).toBeGreaterThan(cases / 2);
   expect(await countOf("file")).toBeGreaterThan(cases / 20);
