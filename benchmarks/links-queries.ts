@@ -69,13 +69,14 @@ async function fill(client: PoolClient): Promise<void> {
 async function statements(client: PoolClient): Promise<Measured[]> {
   const { rows } = await client.query<{
     id: string;
+    public_id: string;
     domain: string;
     code: string;
     external_id: string;
     tags: string[];
     url: string;
   }>(
-    "SELECT id, domain, code, external_id, tags, url FROM links WHERE project_id = 1 AND id % 20 = 0 AND domain = 'go.example' ORDER BY id OFFSET 1000 LIMIT 1",
+    "SELECT id, public_id, domain, code, external_id, tags, url FROM links WHERE project_id = 1 AND id % 20 = 0 AND domain = 'go.example' ORDER BY id OFFSET 1000 LIMIT 1",
   );
   const link = rows[0];
   if (link === undefined) throw new Error("there are too few links");
@@ -95,6 +96,7 @@ async function statements(client: PoolClient): Promise<Measured[]> {
     tags: [],
     utm: null,
     title: null,
+    title_by: null,
     external_id: null,
   });
   const list = (filter: Omit<Parameters<typeof sql.list>[1], "pattern"> & { pattern?: string | null }) =>
@@ -219,6 +221,12 @@ async function statements(client: PoolClient): Promise<Measured[]> {
       why: "By primary key; its changes go with it, by their index.",
       text: sql.delete,
       values: [link.id],
+    },
+    {
+      title: "Delete its totals",
+      why: "One row for each partition, under the key of link_totals.",
+      text: sql.deleteTotals,
+      values: [1, link.public_id],
     },
     {
       title: "Is a target a domain of short links",

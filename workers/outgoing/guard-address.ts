@@ -3,6 +3,7 @@
 // time leads nowhere (DNS rebinding).
 import { lookup, type LookupAddress, type LookupOptions } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 
 /** Not on the public internet (IANA special-purpose registries). */
 const privateV4 = [
@@ -81,19 +82,24 @@ export class AddressGuard {
 
   /** For a connection to `port`: answers only addresses that may be reached, and none if one of them may not. */
   lookupFor(port: number): LookupFunction {
-    return (hostname: string, options: LookupOptions, callback) => {
-      this.#resolve(hostname, options).then(
-        (addresses) => {
-          const first = addresses[0];
-          if (first === undefined || !addresses.every(({ address }) => this.allows(address, port))) {
-            return callback(new AddressRefused(), "");
-          }
-          if (options.all === true) return callback(null, addresses);
-          return callback(null, first.address, first.family);
-        },
-        (error: NodeJS.ErrnoException) => callback(error, ""),
-      );
+    const look = callbackify((hostname: string, options: LookupOptions) =>
+      this.#look(hostname, options, port),
+    );
+    return (hostname, options, callback) => {
+      look(hostname, options, (error, addresses) => {
+        const [first] = addresses ?? [];
+        if (error !== null || first === undefined) callback(error ?? new AddressRefused(), "");
+        else if (options.all === true) callback(null, addresses);
+        else callback(null, first.address, first.family);
+      });
     };
+  }
+
+  async #look(hostname: string, options: LookupOptions, port: number): Promise<LookupAddress[]> {
+    const addresses = await this.#resolve(hostname, options);
+    if (addresses.length > 0 && addresses.every(({ address }) => this.allows(address, port)))
+      return addresses;
+    throw new AddressRefused();
   }
 }
 
