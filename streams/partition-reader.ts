@@ -10,7 +10,7 @@ import {
   type NatsConnection,
   type Subscription,
 } from "@nats-io/transport-node";
-import { schemaHeader } from "#schemas/events/block.ts";
+import { handedOverHeader, schemaHeader } from "#schemas/events/block.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import { eventsStream, eventSubject } from "./catalogue.ts";
 
@@ -20,6 +20,8 @@ export interface BlockMessage {
   /** Epoch milliseconds at which the log took the block. */
   storedAtMs: number;
   fingerprint: string;
+  /** Epoch milliseconds at which its events were handed over, when they came in later; "" otherwise. */
+  handedOver: string;
   data: Uint8Array;
 }
 
@@ -212,6 +214,7 @@ export class PartitionReader {
       sequence,
       storedAtMs: Math.floor(Number(tokens[7 + offset]) / 1e6),
       fingerprint: message.headers?.get(schemaHeader) ?? "",
+      handedOver: message.headers?.get(handedOverHeader) ?? "",
       data: message.data,
     });
     this.#bufferBytes += message.data.length;

@@ -49,6 +49,8 @@ export class Block {
   /** Bytes of the empty block: not counted as pending. */
   readonly bytesInitial: number;
   readonly commits: Commit[] = [];
+  /** Epoch milliseconds; undefined: they come in as they are handed over. */
+  handedOverMs: number | undefined;
   /** Nobody waits for it before: it goes on filling until then. */
   dueAtMs: number;
   /** Set when the block is closed. */

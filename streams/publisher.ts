@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { createInbox, headers, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { MillraceError } from "#schemas/errors.ts";
-import { blockFingerprint, BlockWriter, schemaHeader } from "#schemas/events/block.ts";
+import { blockFingerprint, BlockWriter, handedOverHeader, schemaHeader } from "#schemas/events/block.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import type { Logger } from "#ops/runtime/log.ts";
 import { eventSubject } from "./catalogue.ts";
@@ -145,9 +145,14 @@ export class Publisher {
     return true;
   }
 
-  /** Adds `events` that are a whole block already; otherwise as `append`. */
-  appendBlock(partition: number, payload: Uint8Array, events: number, commit: Commit): void {
+  /** Adds `events` that are a whole block already, and were handed over at that time; otherwise as `append`. */
+  appendBlock(
+    encoded: { partition: number; payload: Uint8Array; events: number; handedOverMs: number },
+    commit: Commit,
+  ): void {
+    const { partition, payload, events, handedOverMs } = encoded;
     const block = new Block(partition, new EncodedBlock(payload, events), Date.now());
+    block.handedOverMs = handedOverMs;
     block.payload = payload;
     block.addCommit(commit);
     this.#pendingBytes += payload.length;
@@ -244,6 +249,7 @@ export class Publisher {
     block.attempts += 1;
     const built = headers();
     built.set(schemaHeader, blockFingerprint);
+    if (block.handedOverMs !== undefined) built.set(handedOverHeader, String(block.handedOverMs));
     built.set("Nats-Msg-Id", `${this.#idPrefix}.${block.token}`);
     try {
       this.#connection.publish(eventSubject(block.partition), block.payload as Uint8Array, {

@@ -43,7 +43,7 @@ export async function publishChunk(
   if (chunk.blocks.length > 0) {
     for (;;) {
       await waitForRoom(options, work, chunk.accepted, bytes);
-      const failure = await append(options.publisher, chunk);
+      const failure = await append(options.publisher, work, chunk);
       if (failure === undefined) break;
       options.intake.giveBack(work, chunk.accepted);
       options.log.warn({ err: failure, upload: work.id }, "rows of an upload are published again");
@@ -74,11 +74,15 @@ async function waitForRoom(
   }
 }
 
-function append(publisher: Publisher, chunk: ChunkOutput): Promise<MillraceError | undefined> {
+function append(
+  publisher: Publisher,
+  work: UploadWork,
+  chunk: ChunkOutput,
+): Promise<MillraceError | undefined> {
   return new Promise((resolve) => {
     const commit = new ChunkCommit(() => resolve(commit.failure));
-    for (const { partition, payload, events } of chunk.blocks) {
-      publisher.appendBlock(partition, payload, events, commit);
+    for (const block of chunk.blocks) {
+      publisher.appendBlock({ ...block, handedOverMs: work.createdAtMs }, commit);
     }
   });
 }

@@ -49,7 +49,7 @@ export async function startUploadBed(): Promise<UploadBed> {
   const dataDir = await mkdtemp(join(tmpdir(), "millrace-uploads-"));
   const servers = await startServers({ dataDir, parts: ["nats", "postgres"] });
   const postgres = createPostgres(servers.postgresUrl, { name: "test", connectionsMax: 4 });
-  for (const name of ["0001-projects-and-keys.sql", "0006-uploads.sql"]) {
+  for (const name of (await readdir(migrations)).toSorted()) {
     await postgres.query(await readFile(join(migrations, name), "utf8"));
   }
   await postgres.query(

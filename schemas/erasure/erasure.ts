@@ -17,7 +17,15 @@ export const erasureContract = Type.Object(
     }),
     finished_at: Type.Union([time, Type.Null()]),
     removed: Type.Record(Type.String(), Type.Integer(), {
-      description: "How many rows, sets or entries of each place.",
+      description: "How many rows, sets or entries of each place, of this person.",
+    }),
+    removed_together: Type.Union([Type.Record(Type.String(), Type.Integer()), Type.Null()], {
+      description:
+        "Set when several `people` were removed in one go: what of each place is only known of all of them together.",
+    }),
+    unread_uploads: Type.Array(Type.String(), {
+      description:
+        "Uploads that were not read to their end by then. Their rows under ids that were known are dropped when they are read; an id that only such a file would have joined to the person is not.",
     }),
     error: Type.Union([Type.String(), Type.Null()], {
       description: "Why the latest try failed; it is tried again.",

@@ -28,6 +28,12 @@ const blockType = avro.Type.forSchema({ type: "array", items: eventSchema } as u
 /** Name of the message header that carries the writer's schema fingerprint. */
 export const schemaHeader = "Millrace-Schema";
 
+/**
+ * Name of the message header of a block whose events were handed over before they came in, as rows of a file are: epoch
+ * milliseconds by the relational store's clock. Whoever was erased in between is not brought back by them.
+ */
+export const handedOverHeader = "Millrace-Handed-Over";
+
 /** Fingerprint (hex of the Avro canonical form's MD5) of the schema that this process writes. */
 export const blockFingerprint = blockType.fingerprint().toString("hex");
 

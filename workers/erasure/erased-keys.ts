@@ -2,8 +2,9 @@
 // transaction that changes the same row, so a batch either was begun before or knows of it.
 import type { ClientBase } from "pg";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import { shareErased, type SharedErased } from "./shared-erased.ts";
 
-/** A user key by its hash; its events that were received until then are dropped. */
+/** A user key by its hash; its events that were handed over until then are dropped. */
 export interface ErasedKey {
   readonly words: readonly [number, number, number];
   readonly beforeMs: number;
@@ -21,13 +22,14 @@ export class ErasedKeys {
   readonly #partition: number;
   #version = "0";
   #keys: ErasedKey[] = [];
+  #shared: SharedErased = shareErased([]);
 
   constructor(partition: number) {
     this.#partition = partition;
   }
 
-  get keys(): readonly ErasedKey[] {
-    return this.#keys;
+  get shared(): SharedErased {
+    return this.#shared;
   }
 
   /** Reads what is new; answers the keys that were not known before. */
@@ -47,7 +49,10 @@ export class ErasedKeys {
     const row = rows[0];
     if (row === undefined) return [];
     const fresh = row.keys ?? [];
-    this.#keys = [...this.#keys, ...fresh];
+    if (fresh.length > 0) {
+      this.#keys = [...this.#keys, ...fresh];
+      this.#shared = shareErased(this.#keys);
+    }
     this.#version = row.version;
     return fresh;
   }

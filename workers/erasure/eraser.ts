@@ -1,11 +1,12 @@
-// Removes people: waits until everything acknowledged before the request is stored, cuts the person off, and takes the
-// steps of the removal one after the other. Any number of worker processes do this; claims keep them apart.
+// Removes people: waits until everything acknowledged before the request is stored, cuts them off, and takes the steps of
+// the removal one after the other. Those of a project who wait go together, because a removal costs as much for a
+// thousand as for one. Any number of worker processes do this; claims keep them apart.
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "#ops/runtime/log.ts";
 import { lastSequences } from "#streams/log-state.ts";
 import { describeFailure } from "../background/describe-failure.ts";
 import { Lanes } from "../background/lanes.ts";
-import { cutOffPerson } from "./cut-off-person.ts";
+import { cutOffPeople } from "./cut-off-people.ts";
 import { leaseSeconds, type ErasureClaim, type ErasureLedger } from "./erasure-ledger.ts";
 import type { ErasureMetrics } from "./metrics.ts";
 import { removalSteps, type RemovalContext } from "./removal-steps.ts";
@@ -80,9 +81,11 @@ export class Eraser {
   /** What was acknowledged before is stored first: then nothing of it can come under another number. */
   async #begin(claim: ErasureClaim): Promise<void> {
     const { ledger, postgres, partitions, connection } = this.#options;
-    if (await ledger.hasOpenUploads(claim)) return await ledger.postpone(claim, waitMs);
     let { logEnds } = claim;
     if (logEnds === null) {
+      // First: what is waited for covers everybody who goes together.
+      await ledger.gather(claim);
+      if (await ledger.hasOpenUploads(claim)) return await ledger.postpone(claim, waitMs);
       logEnds = Object.fromEntries(await lastSequences(connection));
       await ledger.setLogEnds(claim, logEnds);
     }
@@ -92,7 +95,7 @@ export class Eraser {
       [JSON.stringify(logEnds)],
     );
     if (rows[0]?.behind === true) return await ledger.postpone(claim, waitMs);
-    await cutOffPerson(postgres, claim, partitions);
+    await cutOffPeople(postgres, claim, partitions);
     await ledger.postpone(claim, 0);
   }
 
@@ -107,6 +110,6 @@ export class Eraser {
       if (!(await ledger.finishStep(claim, step + 1, result))) return;
     }
     await ledger.finish(claim);
-    metrics.erased.inc();
+    metrics.erased.inc(claim.people.length);
   }
 }

@@ -1,17 +1,20 @@
-// What was asked to be erased, and who works on which: claims with a lease, so that one worker at a time removes a
-// person, and how far it is, so that the next one goes on after a crash.
+// What was asked to be erased, and who works on which: claims with a lease, so that one worker at a time removes people,
+// and how far it is, so that the next one goes on after a crash. A claim is of one erasure; it leads those that go with it.
 import { randomUUID } from "node:crypto";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Erasure } from "#schemas/erasure/erasure.ts";
+import type { StepResult } from "./removal-steps.ts";
 
 /** Renewed while work goes on; a worker that is silent for so long is dead, or cannot reach the relational store. */
 export const leaseSeconds = 15;
 const retrySecondsMin = 1;
 const retrySecondsMax = 120;
 const errorLengthMax = 500;
-/** A file that is not processed after so long is not waited for: its edge may be gone for good. */
+/** A file is waited for so long, and only if something of it was read within that time: its edge may be gone for good. */
 const uploadMinutesMax = 60;
+/** People who go together: the lists of their numbers are part of statements. */
+const togetherMax = 1_000;
 
 export interface ErasureClaim {
   readonly id: string;
@@ -19,8 +22,11 @@ export interface ErasureClaim {
   readonly attempt: number;
   readonly state: "waiting" | "removing";
   readonly askedId: string;
-  readonly keys: readonly string[];
+  /** Of everybody whom it leads too, as are the numbers. */
+  readonly ids: readonly string[];
   readonly numbers: readonly number[];
+  /** The numbers by erasure, its own first. */
+  readonly people: readonly { readonly id: string; readonly numbers: readonly number[] }[];
   /** Null: not looked at yet. */
   readonly logEnds: Readonly<Record<string, number>> | null;
   readonly openBatches: Readonly<Record<string, string>>;
@@ -34,8 +40,6 @@ interface ErasureRow {
   attempt: number;
   state: ErasureClaim["state"];
   asked_id: string;
-  user_keys: string[] | null;
-  user_numbers: string[] | null;
   log_ends: Record<string, number> | null;
   open_batches: Record<string, string> | null;
   days: number[] | null;
@@ -49,11 +53,13 @@ export class ErasureLedger {
     this.#postgres = postgres;
   }
 
-  /** One that still waits for the same id is the same. */
+  /** One that still waits for the same id is the same, and whoever works on it begins anew. */
   async create(projectId: number, askedId: string): Promise<Erasure> {
     const { rows } = await this.#postgres.query<{ id: string }>(
       `WITH open AS (
-         UPDATE erasures SET requested_at = now(), log_ends = NULL WHERE project_id = $1 AND asked_id = $2 AND state = 'waiting' RETURNING id),
+         UPDATE erasures SET requested_at = now(), log_ends = NULL, leader_id = NULL, attempt = attempt + 1,
+           lease_until = '-infinity'
+         WHERE project_id = $1 AND asked_id = $2 AND state = 'waiting' RETURNING id),
        made AS (
          INSERT INTO erasures (id, project_id, asked_id)
          SELECT $3, $1, $2 WHERE NOT EXISTS (SELECT FROM open) RETURNING id)
@@ -72,9 +78,11 @@ export class ErasureLedger {
       erased_before: Date | null;
       finished_at: Date | null;
       removed: Record<string, number>;
+      removed_together: Record<string, number> | null;
+      unread_uploads: string[];
       error: string | null;
     }>(
-      `SELECT id, state, requested_at, erased_before, finished_at, removed, error
+      `SELECT id, state, requested_at, erased_before, finished_at, removed, removed_together, unread_uploads, error
        FROM erasures WHERE project_id = $1 AND id = $2`,
       [projectId, id],
     );
@@ -87,6 +95,8 @@ export class ErasureLedger {
       erased_before: row.erased_before?.toISOString() ?? null,
       finished_at: row.finished_at?.toISOString() ?? null,
       removed: row.removed,
+      removed_together: row.removed_together,
+      unread_uploads: row.unread_uploads,
       error: row.error,
     };
   }
@@ -96,29 +106,62 @@ export class ErasureLedger {
     const { rows } = await this.#postgres.query<ErasureRow>(
       `WITH due AS (
          SELECT id FROM erasures
-         WHERE state <> 'done' AND due_at <= now() AND lease_until <= now()
+         WHERE state <> 'done' AND leader_id IS NULL AND due_at <= now() AND lease_until <= now()
          ORDER BY due_at, requested_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
        UPDATE erasures SET attempt = attempt + 1, lease_until = now() + make_interval(secs => $1)
        FROM due WHERE erasures.id = due.id
-       RETURNING erasures.id, project_id, attempt, state, asked_id, user_keys, user_numbers, log_ends, open_batches,
-                 days, steps_done`,
+       RETURNING erasures.id, project_id, attempt, state, asked_id, log_ends, open_batches, days, steps_done`,
       [leaseSeconds],
     );
     const row = rows[0];
     if (row === undefined) return undefined;
+    const people = await this.#peopleOf(row.id);
     return {
       id: row.id,
       projectId: row.project_id,
       attempt: row.attempt,
       state: row.state,
       askedId: row.asked_id,
-      keys: row.user_keys ?? [],
-      numbers: (row.user_numbers ?? []).map(Number),
+      ids: [...new Set(people.flatMap(({ ids }) => ids))],
+      numbers: people.flatMap(({ numbers }) => numbers),
+      people: people.map(({ id, numbers }) => ({ id, numbers })),
       logEnds: row.log_ends,
       openBatches: row.open_batches ?? {},
       days: row.days ?? [],
       stepsDone: row.steps_done,
     };
+  }
+
+  /** Ids as they are in events: without u: and a:. */
+  async #peopleOf(id: string): Promise<{ id: string; ids: string[]; numbers: number[] }[]> {
+    const { rows } = await this.#postgres.query<{
+      id: string;
+      asked_id: string;
+      user_keys: string[] | null;
+      user_numbers: string[] | null;
+    }>(
+      `SELECT id, asked_id, user_keys, user_numbers FROM erasures
+       WHERE state <> 'done' AND (id = $1 OR leader_id = $1) ORDER BY id <> $1, id`,
+      [id],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      ids: [row.asked_id, ...(row.user_keys ?? []).map((key) => key.slice(2))],
+      numbers: (row.user_numbers ?? []).map(Number),
+    }));
+  }
+
+  /** Those of the project that wait, too, go with it; none of them leads others or waits for anything yet. */
+  async gather(claim: ErasureClaim): Promise<void> {
+    await this.#postgres.query(
+      `WITH waiting AS (
+         SELECT id FROM erasures
+         WHERE project_id = $2 AND state = 'waiting' AND id <> $1 AND leader_id IS NULL AND lease_until <= now()
+           AND log_ends IS NULL AND NOT EXISTS (SELECT FROM erasures AS led WHERE led.leader_id = erasures.id)
+         ORDER BY requested_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+       UPDATE erasures SET leader_id = $1 FROM waiting WHERE erasures.id = waiting.id`,
+      [claim.id, claim.projectId, togetherMax - claim.people.length],
+    );
   }
 
   /** False when another worker has it. */
@@ -130,41 +173,56 @@ export class ErasureLedger {
     return rowCount === 1;
   }
 
-  /** One more step is done; false when another worker has it. */
-  async finishStep(
-    claim: ErasureClaim,
-    stepsDone: number,
-    found: { removed: Record<string, number>; days?: readonly number[] },
-  ): Promise<boolean> {
+  /** One more step is done; false when another worker has it. What is known of all together only is told as such. */
+  async finishStep(claim: ErasureClaim, stepsDone: number, found: StepResult): Promise<boolean> {
+    const isAlone = claim.people.length === 1;
+    const { removed = {}, byPerson, days = null } = found;
+    const own = claim.people.map(({ id }) => ({
+      id,
+      removed: { ...byPerson?.get(id), ...(isAlone ? removed : {}) },
+    }));
+    const together = isAlone ? null : JSON.stringify({ people: claim.people.length, ...removed });
     const { rowCount } = await this.#postgres.query(
-      `UPDATE erasures SET steps_done = $3, removed = removed || $4, days = coalesce($5, days), failures = 0, error = NULL
-       WHERE id = $1 AND attempt = $2`,
-      [claim.id, claim.attempt, stepsDone, JSON.stringify(found.removed), found.days ?? null],
+      `WITH ours AS (SELECT FROM erasures WHERE id = $1 AND attempt = $2 FOR UPDATE)
+       UPDATE erasures
+       SET steps_done = $3, days = coalesce($4, days), failures = 0, error = NULL,
+           removed = erasures.removed || own.removed,
+           removed_together = coalesce(removed_together || $6::jsonb, $6::jsonb, removed_together)
+       FROM jsonb_to_recordset($5) AS own (id text, removed jsonb)
+       WHERE erasures.id = own.id AND EXISTS (SELECT FROM ours)`,
+      [claim.id, claim.attempt, stepsDone, days, JSON.stringify(own), together],
     );
-    return rowCount === 1;
+    return (rowCount ?? 0) > 0;
   }
 
-  /** Nothing is left: kept answers are over, and the receipt names nobody. */
+  /** Nothing is left: kept answers are over, and the receipts name nobody. */
   async finish(claim: ErasureClaim): Promise<void> {
     await this.#postgres.query(
-      `WITH ended AS (
+      `WITH ours AS (SELECT project_id FROM erasures WHERE id = $1 AND attempt = $2 FOR UPDATE),
+       ended AS (
          UPDATE erasures
          SET state = 'done', finished_at = now(), lease_until = '-infinity', error = NULL, asked_id = NULL,
              user_keys = NULL, user_numbers = NULL, days = NULL, open_batches = NULL
-         WHERE id = $1 AND attempt = $2 RETURNING project_id)
-       UPDATE projects SET answers_epoch = answers_epoch + 1 FROM ended WHERE projects.id = ended.project_id`,
+         WHERE (id = $1 OR leader_id = $1) AND state = 'removing' AND EXISTS (SELECT FROM ours))
+       UPDATE projects SET answers_epoch = answers_epoch + 1 FROM ours WHERE projects.id = ours.project_id`,
       [claim.id, claim.attempt],
     );
   }
 
-  /** Files that were taken before it was asked for and whose rows are not in the log yet. */
+  /**
+   * Files that came before any of them was asked for and whose rows are not all in the log yet. Their rows under ids that
+   * are known then are dropped whenever they are read; what is waited for are ids that only a file joins.
+   */
   async hasOpenUploads(claim: ErasureClaim): Promise<boolean> {
     const { rows } = await this.#postgres.query<{ open: boolean }>(
-      `SELECT EXISTS (SELECT FROM uploads JOIN erasures ON erasures.id = $1
-         WHERE uploads.project_id = erasures.project_id AND uploads.state = 'processing'
-           AND uploads.created_at BETWEEN erasures.requested_at - make_interval(mins => $2) AND erasures.requested_at
-           AND erasures.requested_at > now() - make_interval(mins => $2)) AS open`,
-      [claim.id, uploadMinutesMax],
+      `SELECT EXISTS (
+         SELECT FROM uploads
+         JOIN (SELECT max(requested_at) AS requested_at FROM erasures WHERE id = $1 OR leader_id = $1) AS asked
+           ON uploads.created_at <= asked.requested_at
+         WHERE project_id = $2 AND uploads.state IN ('receiving', 'processing')
+           AND moved_at > now() - make_interval(mins => $3)
+           AND asked.requested_at > now() - make_interval(mins => $3)) AS open`,
+      [claim.id, claim.projectId, uploadMinutesMax],
     );
     return rows[0]?.open === true;
   }
@@ -188,13 +246,19 @@ export class ErasureLedger {
 
   /** Each failure in a row waits twice as long, at random up to a quarter less. */
   async fail(claim: ErasureClaim, message: string): Promise<void> {
+    const error = message.slice(0, errorLengthMax);
+    await this.#postgres.query(
+      `UPDATE erasures AS led SET error = $3 FROM erasures AS leader
+       WHERE led.leader_id = $1 AND leader.id = $1 AND leader.attempt = $2`,
+      [claim.id, claim.attempt, error],
+    );
     await this.#postgres.query(
       `UPDATE erasures
        SET lease_until = '-infinity', failures = failures + 1, error = $3,
            due_at = now() + make_interval(secs =>
              least($5::float8, $4::float8 * power(2, least(failures, 20))) * (1 - random() / 4))
        WHERE id = $1 AND attempt = $2`,
-      [claim.id, claim.attempt, message.slice(0, errorLengthMax), retrySecondsMin, retrySecondsMax],
+      [claim.id, claim.attempt, error, retrySecondsMin, retrySecondsMax],
     );
   }
 

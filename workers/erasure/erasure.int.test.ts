@@ -133,6 +133,56 @@ describe("erasing people", { timeout: 180_000 }, () => {
     sent.splice(0, sent.length, ...kept);
   });
 
+  it("is not undone by rows of a file that came before and is read afterwards, however long that takes", async () => {
+    const startedAtMs = Date.now();
+    await bed.postgres.query(
+      `INSERT INTO uploads (id, project_id, state, format, mapping, moved_at)
+       VALUES ('up_slow', 1, 'processing', 'csv', '{}', now() - interval '2 hours')`,
+    );
+    const receipt = await receiptOf(await erase("user-6"));
+    expect(receipt.unread_uploads).toEqual(["up_slow"]);
+    await bed.postgres.query("DELETE FROM uploads");
+    const late = { user_id: "user-6", received_at: Date.now() + 1_000 };
+    await bed.publish([buildEvent((nextId += 1), late)], startedAtMs);
+    const afterwards = buildEvent((nextId += 1), late);
+    await bed.publish([afterwards], Date.parse(receipt.erased_before as string) + 10);
+    const kept = [...withoutUsers("user-6"), afterwards];
+    await settle(expectedAccounts(kept));
+    sent.splice(0, sent.length, ...kept);
+  });
+
+  it("waits for a file that is being read", async () => {
+    await bed.postgres.query(
+      `INSERT INTO uploads (id, project_id, state, format, mapping)
+       VALUES ('up_read', 1, 'processing', 'csv', '{}')`,
+    );
+    const id = await erase("nobody");
+    await sleep(1_000);
+    expect(await call<Erasure>("svc.erasures.get", { erasure_id: id })).toMatchObject({ state: "waiting" });
+    await bed.postgres.query("DELETE FROM uploads");
+    expect(await receiptOf(id)).toMatchObject({ unread_uploads: [], removed: { events: 0 } });
+  });
+
+  it("of many at once, each with a receipt of its own", async () => {
+    const users = Array.from({ length: 12 }, (_, index) => `user-${40 + index}`);
+    const own = (user: string): number => sent.filter((event) => event.user_id === user).length;
+    // Asked twice for one of them: the same erasure, or another one that finds nothing.
+    const ids = await Promise.all([...users, users[0] as string].map(async (user) => erase(user)));
+    const receipts = await Promise.all(ids.map(async (id) => receiptOf(id)));
+    const removed = new Map<string, number>();
+    for (const [index, receipt] of receipts.entries()) {
+      const user = users[index % users.length] as string;
+      removed.set(user, Math.max(removed.get(user) ?? 0, receipt.removed["events"] ?? 0));
+    }
+    expect(Object.fromEntries(removed)).toEqual(Object.fromEntries(users.map((user) => [user, own(user)])));
+    // The first may be gone before the others are asked for; those go together.
+    const together = receipts.map((receipt) => receipt.removed_together?.["people"] ?? 1);
+    expect(Math.max(...together)).toBeGreaterThan(5);
+    const kept = withoutUsers(...users);
+    await settle(expectedAccounts(kept));
+    sent.splice(0, sent.length, ...kept);
+  });
+
   it("while events come and workers are killed with -9", async () => {
     let workers = bed.startWorkers("victim");
     const erased: { user: string; id: string; atMs: number }[] = [];

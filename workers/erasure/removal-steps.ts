@@ -18,15 +18,18 @@ export interface RemovalContext extends MutableStore {
   readonly archives: Pick<PersonArchives, "leaveOut">;
 }
 
-/** What a step removed, by place; `days`: UTC days on which the person did something. */
 export interface StepResult {
-  readonly removed: Record<string, number>;
+  /** What the step removed, by place, of all who go together. */
+  readonly removed?: Readonly<Record<string, number>>;
+  /** What is known of each of them, by erasure. */
+  readonly byPerson?: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  /** UTC days on which they did something. */
   readonly days?: readonly number[];
 }
 
 type Step = (context: RemovalContext, claim: ErasureClaim, signal: AbortSignal) => Promise<StepResult>;
 
-const nothing: StepResult = { removed: {} };
+const nothing: StepResult = {};
 const lookMs = 50;
 /** A funnel's attempts may go on for so long after its day. */
 const funnelWindowDaysMax = 366;
@@ -35,13 +38,8 @@ const dayMs = 86_400_000;
 const ofPerson = "project_id = {project:UInt32} AND user_number IN {numbers:Array(UInt32)}";
 const inSet = "project_id = {project:UInt32} AND bitmapHasAny(users, bitmapBuild({numbers:Array(UInt32)}))";
 
-/** Ids as they are in events: without u: and a:. */
-export function idsOf({ askedId, keys }: Pick<ErasureClaim, "askedId" | "keys">): string[] {
-  return [...new Set([askedId, ...keys.map((key) => key.slice(2))])];
-}
-
 function parametersOf(claim: ErasureClaim): Record<string, unknown> {
-  return { project: claim.projectId, numbers: claim.numbers, ids: idsOf(claim) };
+  return { project: claim.projectId, numbers: claim.numbers, ids: claim.ids };
 }
 
 /** Batches that began before the person was cut off may still bring rows under its numbers. */
@@ -59,25 +57,56 @@ const awaitOpenBatches: Step = async ({ postgres, persons }, claim, signal) => {
   return nothing;
 };
 
-/** For the receipt, and which days are to be made again. */
+/** Rows by number; sets as often as a number is in one. */
+const countsByNumber = [
+  ...rowsOfUsers.map(
+    (table) =>
+      `SELECT '${table}' AS place, user_number AS number, count() AS found FROM ${table} WHERE ${ofPerson} GROUP BY number`,
+  ),
+  ...setsOfUsers.map(
+    (table) =>
+      `SELECT '${table}' AS place, arrayJoin(bitmapToArray(bitmapAnd(users, bitmapBuild({numbers:Array(UInt32)})))) AS number,
+         count() AS found FROM ${table} WHERE ${inSet} GROUP BY number`,
+  ),
+].join("\nUNION ALL ");
+
+/** For the receipts, and which days are to be made again. */
 const count: Step = async ({ clickhouse }, claim, signal) => {
-  const columns = [
-    ...rowsOfUsers.map((table) => `(SELECT count() FROM ${table} WHERE ${ofPerson}) AS ${table}`),
-    ...setsOfUsers.map((table) => `(SELECT count() FROM ${table} WHERE ${inSet}) AS ${table}`),
-    `(SELECT count() FROM event_outcomes WHERE ${outcomesOfPerson}) AS event_outcomes`,
-    `(SELECT groupUniqArray(toInt32(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 86400000), 86400000))) FROM steps WHERE ${ofPerson}) AS days`,
-  ];
-  const result = await clickhouse.query({
-    query: `SELECT ${columns.join(", ")}`,
-    query_params: parametersOf(claim),
-    use_multipart_params_auto: true,
-    format: "JSONEachRow",
-    clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
-    abort_signal: signal,
-  });
-  const [row] = await result.json<Record<string, number> & { days: number[] }>();
-  const { days, ...removed } = row as Record<string, number> & { days: number[] };
-  return { removed, days };
+  const ask = async <Row>(query: string): Promise<Row[]> => {
+    const result = await clickhouse.query({
+      query,
+      query_params: parametersOf(claim),
+      use_multipart_params_auto: true,
+      format: "JSONEachRow",
+      clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+      abort_signal: signal,
+    });
+    return result.json<Row>();
+  };
+  const byPerson = new Map<string, Record<string, number>>();
+  const owners = new Map<number, Record<string, number>>();
+  for (const { id, numbers } of claim.people) {
+    const found = Object.fromEntries([...rowsOfUsers, ...setsOfUsers].map((table) => [table, 0]));
+    byPerson.set(id, found);
+    for (const number of numbers) owners.set(number, found);
+  }
+  const hasNumbers = claim.numbers.length > 0;
+  const counted = hasNumbers
+    ? await ask<{ place: string; number: number; found: number }>(countsByNumber)
+    : [];
+  for (const { place, number, found } of counted) {
+    const person = owners.get(number);
+    if (person !== undefined) person[place] = (person[place] ?? 0) + found;
+  }
+  const [days] = hasNumbers
+    ? await ask<{ days: number[] }>(
+        `SELECT groupUniqArray(toInt32(intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 86400000), 86400000))) AS days FROM steps WHERE ${ofPerson}`,
+      )
+    : [];
+  const [outcomes] = await ask<{ event_outcomes: number }>(
+    `SELECT count() AS event_outcomes FROM event_outcomes WHERE ${outcomesOfPerson}`,
+  );
+  return { removed: { event_outcomes: outcomes?.event_outcomes ?? 0 }, byPerson, days: days?.days ?? [] };
 };
 
 const takeBack: Step = async (context, claim, signal) => {
@@ -164,7 +193,7 @@ const removeDerived: Step = async (context, claim, signal) => {
 };
 
 const removeRelations: Step = async ({ postgres }, claim) => ({
-  removed: await forgetInRelations(postgres, claim, idsOf(claim)),
+  removed: await forgetInRelations(postgres, claim, claim.ids),
 });
 
 /** Of somebody who never had a number there is nothing to remove by number; the store refuses to look for no number. */

@@ -5,7 +5,10 @@ import type { MutableStore } from "./mutate.ts";
 
 /** Of one insert: one block, so that the store knows a repeated one by its token. */
 const rowsAtOnceMax = 100_000;
-const hourSeconds = 3_600;
+const rollups = [
+  { table: "rollup_minute", column: "minute", seconds: 60 },
+  { table: "rollup_hour", column: "hour", seconds: 3_600 },
+] as const;
 
 interface Counted {
   readonly event: string;
@@ -23,19 +26,36 @@ export async function takeBackCounts(
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const minutes = await countMinutes(store, person, signal);
-  await insert(store, person.projectId, { table: "rollup_minute", column: "minute", name }, minutes, signal);
-  const hours = sumHours(minutes);
-  await insert(store, person.projectId, { table: "rollup_hour", column: "hour", name }, hours, signal);
+  for (const { table, column, seconds } of rollups) {
+    const into = { table, columns: ["project_id", "event", column, "events"] as const, name };
+    let rows: unknown[][] = [];
+    let start = 0;
+    // Of a thousand people who go together there may be millions: never all of them at once.
+    for await (const counted of count(store, person, seconds, signal)) {
+      rows.push([
+        person.projectId,
+        counted.event,
+        storeSeconds(counted.seconds),
+        String(2n ** 64n - BigInt(counted.events)),
+      ]);
+      if (rows.length < rowsAtOnceMax) continue;
+      await insertBlock(store, into, start, rows, signal);
+      start += rows.length;
+      rows = [];
+    }
+    if (rows.length > 0) await insertBlock(store, into, start, rows, signal);
+  }
 }
 
-async function countMinutes(
+async function* count(
   { clickhouse }: MutableStore,
   person: { readonly projectId: number; readonly numbers: readonly number[] },
+  seconds: number,
   signal: AbortSignal,
-): Promise<Counted[]> {
+): AsyncGenerator<Counted> {
+  const ms = seconds * 1000;
   const result = await clickhouse.query({
-    query: `SELECT event, intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), 60000), 1000) AS seconds,
+    query: `SELECT event, intDiv(toUnixTimestamp64Milli(timestamp) - positiveModulo(toUnixTimestamp64Milli(timestamp), ${ms}), 1000) AS seconds,
         count() AS events
       FROM steps
       WHERE project_id = {project:UInt32} AND bucket IN {buckets:Array(UInt8)} AND user_number IN {numbers:Array(UInt32)}
@@ -50,66 +70,54 @@ async function countMinutes(
     clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
     abort_signal: signal,
   });
-  return result.json<Counted>();
+  for await (const lines of result.stream<Counted>()) for (const line of lines) yield line.json();
 }
 
-function sumHours(minutes: readonly Counted[]): Counted[] {
-  const hours: { event: string; seconds: number; events: number }[] = [];
-  for (const { event, seconds, events } of minutes) {
-    const hour = Math.floor(seconds / hourSeconds) * hourSeconds;
-    const last = hours.at(-1);
-    if (last !== undefined && last.event === event && last.seconds === hour) last.events += events;
-    else hours.push({ event, seconds: hour, events });
-  }
-  return hours;
-}
-
-async function insert(
-  store: MutableStore,
-  projectId: number,
-  into: { readonly table: string; readonly column: string; readonly name: string },
-  counted: readonly Counted[],
-  signal: AbortSignal,
-): Promise<void> {
-  const rows = counted.map(({ event, seconds, events }) => [
-    projectId,
-    event,
-    storeSeconds(seconds),
-    String(2n ** 64n - BigInt(events)),
-  ]);
-  const columns = ["project_id", "event", into.column, "events"] as const;
-  await insertTakenBack(store, { table: into.table, columns, name: into.name }, rows, signal);
+interface Into {
+  readonly table: string;
+  readonly columns: readonly [string, ...string[]];
+  readonly name: string;
 }
 
 /** Always the same rows in the same order for the same table and name: repeated ones are known by their token. */
 export async function insertTakenBack(
-  { clickhouse }: MutableStore,
-  into: { readonly table: string; readonly columns: readonly [string, ...string[]]; readonly name: string },
+  store: MutableStore,
+  into: Into,
   rows: readonly (readonly unknown[])[],
   signal: AbortSignal,
 ): Promise<void> {
   for (let start = 0; start < rows.length; start += rowsAtOnceMax) {
-    await clickhouse.insert({
-      table: into.table,
-      columns: [...into.columns],
-      values: rows.slice(start, start + rowsAtOnceMax),
-      format: "JSONCompactEachRow",
-      clickhouse_settings: {
-        async_insert: 0,
-        insert_deduplication_token: `${into.name}-${into.table}-${start}`,
-        deduplicate_blocks_in_dependent_materialized_views: 1,
-        distributed_foreground_insert: 1,
-        input_format_parallel_parsing: 0,
-        max_insert_block_size: "1000000",
-        min_insert_block_size_rows: "0",
-        min_insert_block_size_bytes: "0",
-        max_insert_threads: "1",
-        max_partitions_per_insert_block: "0",
-        date_time_input_format: "basic",
-      },
-      abort_signal: signal,
-    });
+    await insertBlock(store, into, start, rows.slice(start, start + rowsAtOnceMax), signal);
   }
+}
+
+async function insertBlock(
+  { clickhouse }: MutableStore,
+  into: Into,
+  start: number,
+  rows: readonly (readonly unknown[])[],
+  signal: AbortSignal,
+): Promise<void> {
+  await clickhouse.insert({
+    table: into.table,
+    columns: [...into.columns] as [string, ...string[]],
+    values: rows,
+    format: "JSONCompactEachRow",
+    clickhouse_settings: {
+      async_insert: 0,
+      insert_deduplication_token: `${into.name}-${into.table}-${start}`,
+      deduplicate_blocks_in_dependent_materialized_views: 1,
+      distributed_foreground_insert: 1,
+      input_format_parallel_parsing: 0,
+      max_insert_block_size: "1000000",
+      min_insert_block_size_rows: "0",
+      min_insert_block_size_bytes: "0",
+      max_insert_threads: "1",
+      max_partitions_per_insert_block: "0",
+      date_time_input_format: "basic",
+    },
+    abort_signal: signal,
+  });
 }
 
 /** As the store reads times, before 1970 too. */

@@ -3,6 +3,7 @@
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
 import type { ErasedKey } from "../erasure/erased-keys.ts";
+import type { SharedErased } from "../erasure/shared-erased.ts";
 import type { LiveInterest } from "#schemas/live/live-messages.ts";
 import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";
@@ -52,7 +53,7 @@ export interface BatchInput {
   /** Tracking plans in force. */
   plans: SharedPlans;
   /** Users of this partition who were erased. */
-  erased: readonly ErasedKey[];
+  erased: SharedErased;
 }
 
 export type BatchOutput =

@@ -2,7 +2,7 @@
 // them back. The message id makes a repeated burial (a redone batch) a single dead message.
 import { jetstream } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
-import { schemaHeader } from "#schemas/events/block.ts";
+import { handedOverHeader, schemaHeader } from "#schemas/events/block.ts";
 import { deadSubject, eventsStream } from "#streams/catalogue.ts";
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { DeadBlock } from "./pipeline-event.ts";
@@ -34,6 +34,7 @@ export async function buryBlocks(
     built.set(deadHeaders.reason, reason.replaceAll(/[^\x20-\x7e]+/g, " ").slice(0, reasonLengthMax));
     built.set(deadHeaders.deadAt, new Date().toISOString());
     if (block.fingerprint !== "") built.set(schemaHeader, block.fingerprint);
+    if (block.handedOver !== "") built.set(handedOverHeader, block.handedOver);
     await client.publish(deadSubject(eventsStream), block.data, {
       headers: built,
       msgID: `${eventsStream}-${partition}-${sequence}`,

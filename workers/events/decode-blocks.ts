@@ -12,9 +12,13 @@ export function decodeBlocks(blocks: readonly BlockMessage[]): {
   for (const block of blocks) {
     try {
       const decoded = decodeBlock(block.data, block.fingerprint);
+      const handedOverMs = block.handedOver === "" ? Number.POSITIVE_INFINITY : Number(block.handedOver);
       for (let index = 0; index < decoded.length; index += 1) {
         const log = decoded[index];
-        if (log) events.push({ log, sequence: block.sequence, index, userNumber: 0, sessionId: "" });
+        if (!log) continue;
+        const { sequence } = block;
+        const sinceMs = Math.min(log.received_at, handedOverMs);
+        events.push({ log, sequence, index, sinceMs, userNumber: 0, sessionId: "" });
       }
     } catch (error) {
       dead.push({ sequence: block.sequence, reason: error instanceof Error ? error.message : String(error) });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hash128 } from "#schemas/hash.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
 import type { ErasedKey } from "../erasure/erased-keys.ts";
+import { shareErased } from "../erasure/shared-erased.ts";
 import { dropErased } from "./drop-erased.ts";
 import type { PipelineEvent } from "./pipeline-event.ts";
 
@@ -11,13 +12,14 @@ function keyOf(projectId: number, userKey: string, beforeMs: number): ErasedKey 
   return { words: [hash[1] as number, hash[2] as number, hash[3] as number], beforeMs };
 }
 
-function eventOf(change: Partial<LogEvent>): PipelineEvent {
+function eventOf(change: Partial<LogEvent>, handedOverMs = Number.POSITIVE_INFINITY): PipelineEvent {
   const log = { project_id: 1, user_id: "", anonymous_id: "", received_at: 1000, ...change } as LogEvent;
-  return { log, sequence: 1, index: 0, userNumber: -1, sessionId: "" };
+  const sinceMs = Math.min(log.received_at, handedOverMs);
+  return { log, sinceMs, sequence: 1, index: 0, userNumber: -1, sessionId: "" };
 }
 
 describe("dropErased", () => {
-  const erased = [keyOf(1, "u:ann", 500), keyOf(1, "u:ann", 1000), keyOf(1, "a:phone", 1000)];
+  const erased = shareErased([keyOf(1, "u:ann", 500), keyOf(1, "u:ann", 1000), keyOf(1, "a:phone", 1000)]);
 
   it.each([
     { name: "what was received before", event: { user_id: "ann" }, kept: false },
@@ -31,8 +33,14 @@ describe("dropErased", () => {
     expect(dropErased(events, erased)).toEqual({ kept: kept ? events : [], dropped: kept ? 0 : 1 });
   });
 
+  it("drops a row that is read after the erasure out of a file that came before it", () => {
+    const before = eventOf({ user_id: "ann", received_at: 5_000 }, 900);
+    const after = eventOf({ user_id: "ann", received_at: 5_000 }, 1_001);
+    expect(dropErased([before, after], erased)).toEqual({ kept: [after], dropped: 1 });
+  });
+
   it("keeps everything while nobody was erased", () => {
     const events = [eventOf({ user_id: "ann" })];
-    expect(dropErased(events, [])).toEqual({ kept: events, dropped: 0 });
+    expect(dropErased(events, shareErased([]))).toEqual({ kept: events, dropped: 0 });
   });
 });

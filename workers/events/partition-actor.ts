@@ -368,7 +368,7 @@ export class PartitionActor {
         retentionDays: this.#options.readRetention(),
         live: this.#options.live.current,
         plans,
-        erased: this.#erased.keys,
+        erased: this.#erased.shared,
       };
       const startedAtMs = performance.now();
       const output = (await this.#options.pool.run(input, { name: "processBatch" })) as BatchOutput;

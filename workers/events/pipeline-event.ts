@@ -6,6 +6,8 @@ export interface PipelineEvent {
   /** Log sequence of the block, and the event's place in it: together the event's unique address. */
   readonly sequence: number;
   readonly index: number;
+  /** When it was handed over: as it was received, or before, as a row of a file. */
+  readonly sinceMs: number;
   userNumber: number;
   sessionId: string;
 }

@@ -2,7 +2,7 @@
 // and the events in it still count once, because their ids are remembered.
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { headers, nanos, type NatsConnection } from "@nats-io/transport-node";
-import { schemaHeader } from "#schemas/events/block.ts";
+import { handedOverHeader, schemaHeader } from "#schemas/events/block.ts";
 import { deadStream, deadSubject } from "#streams/catalogue.ts";
 import { deadHeaders } from "./bury-blocks.ts";
 
@@ -60,8 +60,10 @@ export async function replayDead(
         });
         if (options.dryRun || subject === "") continue;
         const built = headers();
-        const fingerprint = message.headers?.get(schemaHeader);
-        if (fingerprint) built.set(schemaHeader, fingerprint);
+        for (const name of [schemaHeader, handedOverHeader]) {
+          const value = message.headers?.get(name);
+          if (value) built.set(name, value);
+        }
         await client.publish(subject, message.data, {
           headers: built,
           msgID: `replay-${info.created}-${message.seq}`,

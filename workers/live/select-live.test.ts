@@ -20,7 +20,7 @@ function buildEvent(n: number, change: Partial<LogEvent> = {}): PipelineEvent {
     user_agent: "",
     ...change,
   };
-  return { log, sequence: 100 + n, index: n, userNumber: n % 5, sessionId: "s" };
+  return { log, sinceMs: log.received_at, sequence: 100 + n, index: n, userNumber: n % 5, sessionId: "s" };
 }
 
 const filter = (change: Partial<LiveFilter> = {}): LiveFilter => ({

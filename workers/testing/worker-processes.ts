@@ -11,7 +11,7 @@ import { createClickHouse, type ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { createLogger, type Logger } from "#ops/runtime/log.ts";
 import { migrate } from "#ops/runtime/migrate.ts";
 import { createPostgres, type Postgres } from "#ops/runtime/postgres.ts";
-import { blockFingerprint, BlockWriter, schemaHeader } from "#schemas/events/block.ts";
+import { blockFingerprint, BlockWriter, handedOverHeader, schemaHeader } from "#schemas/events/block.ts";
 import { userKeyOf, type LogEvent } from "#schemas/events/event.ts";
 import { partitionOf } from "#schemas/hash.ts";
 import { ensureStreams, eventSubject } from "#streams/catalogue.ts";
@@ -29,7 +29,8 @@ export interface Bed {
   log: Logger;
   /** Starts a worker process; `kill -9`, SIGSTOP and SIGTERM go to its pid. */
   startWorkers(instance: string, settings?: Readonly<Record<string, string>>): ChildProcess;
-  publish(events: readonly LogEvent[]): Promise<void>;
+  /** `handedOverMs`: as rows of a file that came at that time. */
+  publish(events: readonly LogEvent[], handedOverMs?: number): Promise<void>;
   /** With -9. */
   killAll(): void;
   close(): Promise<void>;
@@ -72,7 +73,7 @@ export async function startBed(): Promise<Bed> {
       children.push(child);
       return child;
     },
-    async publish(events) {
+    async publish(events, handedOverMs) {
       const writers = new Map<number, BlockWriter>();
       for (const event of events) {
         const partition = partitionOf(event.project_id, userKeyOf(event), partitions);
@@ -82,6 +83,7 @@ export async function startBed(): Promise<Bed> {
       }
       const built = headers();
       built.set(schemaHeader, blockFingerprint);
+      if (handedOverMs !== undefined) built.set(handedOverHeader, String(handedOverMs));
       await Promise.all(
         [...writers].map(([partition, writer]) =>
           client.publish(eventSubject(partition), writer.finish(), { headers: built }),

@@ -13,7 +13,7 @@ import type {
 } from "#schemas/uploads/upload.ts";
 
 const listedMax = 100;
-/** Records of older uploads are forgotten. */
+/** Records of older uploads are forgotten, and their files: sooner than who was erased (workers/erasure). */
 const keptDays = 90;
 /** Nothing is received for longer: the edge that did has died with its disk. */
 const receivingHoursMax = 3;
@@ -70,15 +70,15 @@ export class UploadStore {
 
   /** Bytes so far; says nothing once the file is whole. */
   async noteBytes(id: string, bytes: number): Promise<void> {
-    await this.#postgres.query("UPDATE uploads SET bytes = $2 WHERE id = $1 AND state = 'receiving'", [
-      id,
-      bytes,
-    ]);
+    await this.#postgres.query(
+      "UPDATE uploads SET bytes = $2, moved_at = now() WHERE id = $1 AND state = 'receiving'",
+      [id, bytes],
+    );
   }
 
   async received(upload: ReceivedUpload): Promise<void> {
     await this.#postgres.query(
-      `UPDATE uploads SET state = 'processing', mapping = $2, plan = $3, file_name = $4, bytes = $5,
+      `UPDATE uploads SET state = 'processing', moved_at = now(), mapping = $2, plan = $3, file_name = $4, bytes = $5,
          bytes_total = $6, position_bytes = $7, position_lines = $8
        WHERE id = $1 AND state = 'receiving'`,
       [
@@ -113,8 +113,9 @@ export class UploadStore {
   async work(id: string): Promise<UploadWork | null> {
     const { rows } = await this.#postgres.query<UploadRow & { limits: Record<string, unknown> }>(
       `SELECT uploads.*, limits FROM uploads JOIN projects ON projects.id = project_id
-       WHERE uploads.id = $1 AND state = 'processing' AND deleted_at IS NULL`,
-      [id],
+       WHERE uploads.id = $1 AND state = 'processing' AND deleted_at IS NULL
+         AND uploads.created_at > now() - make_interval(days => $2)`,
+      [id, keptDays],
     );
     const row = rows[0];
     if (row === undefined || row.plan === null) return null;
@@ -143,7 +144,7 @@ export class UploadStore {
   async save(chunk: SaveChunk): Promise<boolean> {
     const { rows } = await this.#postgres.query<{ moved: string }>(
       `WITH moved AS (
-         UPDATE uploads SET chunks = chunks + 1, position_bytes = $3, position_lines = $4, rows = $5,
+         UPDATE uploads SET chunks = chunks + 1, moved_at = now(), position_bytes = $3, position_lines = $4, rows = $5,
            accepted = accepted + $6, rejected = rejected + $7, errors = errors || $8::jsonb, failure = $9,
            state = CASE WHEN $9::jsonb IS NOT NULL THEN 'failed' WHEN $10 THEN 'done' ELSE state END,
            finished_at = CASE WHEN $9::jsonb IS NOT NULL OR $10 THEN now() END
