@@ -64,7 +64,7 @@ async function ask(query: object): Promise<TrendsAnswer> {
 
 const byCountry = { series: [{ event: "order" }], breakdown: { property: "country" } };
 const totalsOf = (answer: TrendsAnswer): unknown =>
-  answer.series.map((line) => [line.breakdown, line.total]).sort();
+  Object.fromEntries(answer.series.map((line) => [line.breakdown, line.total]));
 
 async function learned(): Promise<Dimensions["learned"]> {
   return ((await call("svc.dimensions.get", {})) as Dimensions).learned;
@@ -87,11 +87,7 @@ it(
   { timeout: 180_000 },
   async () => {
     const expected = totalsOf(await ask(byCountry));
-    expect(expected).toEqual([
-      ["DE", 1_000],
-      ["FR", 1_000],
-      ["NL", 1_000],
-    ]);
+    expect(expected).toEqual({ DE: 1_000, FR: 1_000, NL: 1_000 });
     for (let asked = 1; asked < 12; asked += 1) await ask(byCountry);
     // Of both processes; a little of it fades at once.
     await until(async () => Math.round((await demandOf("country"))?.asked ?? 0) === 12);
@@ -172,6 +168,7 @@ it("gives up everything where nothing may be learned", { timeout: 120_000 }, asy
 describe("of the notes themselves", () => {
   let learner: Learner;
   let store: DemandStore;
+  const registry = new Registry();
 
   beforeAll(async () => {
     bed.killAll();
@@ -179,7 +176,7 @@ describe("of the notes themselves", () => {
     store = new DemandStore(bed.postgres);
     learner = new Learner({
       ...{ clickhouse: bed.clickhouse, store, log: bed.log, learnedMax: 2 },
-      metrics: createPartialMetrics(new Registry(), new SelectorLedger(bed.postgres)),
+      metrics: createPartialMetrics(registry, new SelectorLedger(bed.postgres)),
       onChange: () => undefined,
     });
   });
@@ -190,8 +187,8 @@ describe("of the notes themselves", () => {
     ...{ asked: 2, rows, uses: 0 },
     ...change,
   });
-  const properties = async (): Promise<unknown[]> =>
-    (await store.list(1)).map(({ property }) => property).sort();
+  const properties = async (): Promise<string[]> =>
+    (await store.list(1)).map(({ property }) => property ?? "").sort();
 
   it("learns the most costly, and lets a costlier one take a place", async () => {
     await learner.note({ notes: [note("a", 1e7), note("b", 3e7), note("c", 2e7)] });
@@ -200,6 +197,10 @@ describe("of the notes themselves", () => {
     expect(await properties()).toEqual(["b", "c"]);
     await learner.note({ notes: [note("d", 6e7)] });
     expect(await properties()).toEqual(["b", "d"]);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain("millrace_selectors_learned 2\n");
+    expect(metrics).toContain('millrace_selectors_learned_total{outcome="learned"} 3\n');
+    expect(metrics).toContain('millrace_selectors_learned_total{outcome="dropped"} 1\n');
   });
 
   it("two processes that tell at once add up", async () => {
