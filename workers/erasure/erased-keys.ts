@@ -2,13 +2,7 @@
 // transaction that changes the same row, so a batch either was begun before or knows of it.
 import type { ClientBase } from "pg";
 import type { Postgres } from "#ops/runtime/postgres.ts";
-import { shareErased, type SharedErased } from "./shared-erased.ts";
-
-/** A user key by its hash; its events that were handed over until then are dropped. */
-export interface ErasedKey {
-  readonly words: readonly [number, number, number];
-  readonly beforeMs: number;
-}
+import { shareErased, type ErasedKey, type SharedErased } from "./shared-erased.ts";
 
 /** Somebody was erased since the batch was processed: it has to be processed again. */
 export class ErasedMeanwhileError extends Error {

@@ -4,7 +4,6 @@ import { randomUUID } from "node:crypto";
 import type { Postgres } from "#ops/runtime/postgres.ts";
 import { MillraceError } from "#schemas/errors.ts";
 import type { Erasure } from "#schemas/erasure/erasure.ts";
-import type { StepResult } from "./removal-steps.ts";
 
 /** Renewed while work goes on; a worker that is silent for so long is dead, or cannot reach the relational store. */
 export const leaseSeconds = 15;
@@ -15,6 +14,15 @@ const errorLengthMax = 500;
 const uploadMinutesMax = 60;
 /** People who go together: the lists of their numbers are part of statements. */
 const togetherMax = 1_000;
+
+export interface StepResult {
+  /** What the step removed, by place, of all who go together. */
+  readonly removed?: Readonly<Record<string, number>>;
+  /** What is known of each of them, by erasure. */
+  readonly byPerson?: ReadonlyMap<string, Readonly<Record<string, number>>>;
+  /** UTC days on which they did something. */
+  readonly days?: readonly number[];
+}
 
 export interface ErasureClaim {
   readonly id: string;

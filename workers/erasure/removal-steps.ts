@@ -5,7 +5,7 @@ import type { Postgres } from "#ops/runtime/postgres.ts";
 import { rowsOfUsers, setsOfUsers } from "#schemas/erasure/tables-of-users.ts";
 import type { PersonPublisher } from "../identity/publish-persons.ts";
 import type { PersonArchives } from "../retention/person-archives.ts";
-import type { ErasureClaim } from "./erasure-ledger.ts";
+import type { ErasureClaim, StepResult } from "./erasure-ledger.ts";
 import { mutate, type MutableStore } from "./mutate.ts";
 import { forgetInRelations } from "./forget-in-relations.ts";
 import { takeBackClicks } from "./take-back-clicks.ts";
@@ -16,15 +16,6 @@ export interface RemovalContext extends MutableStore {
   readonly postgres: Postgres;
   readonly persons: Pick<PersonPublisher, "publish">;
   readonly archives: Pick<PersonArchives, "leaveOut">;
-}
-
-export interface StepResult {
-  /** What the step removed, by place, of all who go together. */
-  readonly removed?: Readonly<Record<string, number>>;
-  /** What is known of each of them, by erasure. */
-  readonly byPerson?: ReadonlyMap<string, Readonly<Record<string, number>>>;
-  /** UTC days on which they did something. */
-  readonly days?: readonly number[];
 }
 
 type Step = (context: RemovalContext, claim: ErasureClaim, signal: AbortSignal) => Promise<StepResult>;
@@ -141,7 +132,8 @@ const removeOutcomes: Step = async (context, claim, signal) => {
   const events = (await result.json<[string]>()).map(([id]) => id);
   if (events.length === 0) return nothing;
   const change = "DELETE WHERE project_id = {project:UInt32} AND event_id IN {events:Array(String)}";
-  const changes = ["event_outcomes", "quarantine_closed"].map((table) => ({ table, change }));
+  const kept = ["event_outcomes", "quarantine_closed", "quarantined", "quarantine_state"];
+  const changes = kept.map((table) => ({ table, change }));
   await mutate(context, changes, { ...parameters, events }, signal);
   return nothing;
 };

@@ -1,6 +1,10 @@
 // Erased keys as the pool's threads read them: numbers in shared memory. Of every batch only a handle is sent, however
 // many people were erased.
-import type { ErasedKey } from "./erased-keys.ts";
+/** A user key by its hash; its events that were handed over until then are dropped. */
+export interface ErasedKey {
+  readonly words: readonly [number, number, number];
+  readonly beforeMs: number;
+}
 
 export interface SharedErased {
   /** Four numbers for each key: its words, then the epoch milliseconds until which its events are dropped. */

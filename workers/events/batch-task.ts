@@ -2,8 +2,7 @@
 // shared sets. Outcomes are values: errors thrown across threads lose their class.
 import type { BlockMessage } from "#streams/partition-reader.ts";
 import type { JoinRequest } from "../identity/join.ts";
-import type { ErasedKey } from "../erasure/erased-keys.ts";
-import type { SharedErased } from "../erasure/shared-erased.ts";
+import type { ErasedKey, SharedErased } from "../erasure/shared-erased.ts";
 import type { LiveInterest } from "#schemas/live/live-messages.ts";
 import type { LiveMessage } from "../live/live-interests.ts";
 import { selectLive } from "../live/select-live.ts";

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { hash128 } from "#schemas/hash.ts";
 import type { LogEvent } from "#schemas/events/event.ts";
-import type { ErasedKey } from "../erasure/erased-keys.ts";
-import { shareErased } from "../erasure/shared-erased.ts";
+import { shareErased, type ErasedKey } from "../erasure/shared-erased.ts";
 import { dropErased } from "./drop-erased.ts";
 import type { PipelineEvent } from "./pipeline-event.ts";
 
