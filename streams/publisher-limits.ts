@@ -16,7 +16,7 @@ export interface PublisherLimits {
   /**
    * A block of events that nobody waits for (clicks of short links) leaves after this time, unless it is full before or
    * an event comes that somebody waits for. At 2,000 clicks a second over 8 partitions a block then has 5 of them
-   * instead of one, and a click costs the edge a third.
+   * instead of one, and a redirect costs the edge little more than half.
    */
   lingerMs: number;
   /** Bytes in open, queued and unconfirmed blocks together; past it `refusal` answers. */

@@ -27,7 +27,11 @@ function median(runs: readonly RedirectResult[]): RedirectResult {
   return sorted[Math.floor(sorted.length / 2)] as RedirectResult;
 }
 
-function buildTable(results: readonly RedirectResult[], flooded: Flooded, whole: WholeResult): string {
+function buildTable(
+  results: readonly RedirectResult[],
+  flooded: Flooded | undefined,
+  whole: WholeResult | undefined,
+): string {
   const lines = [
     "| Case | Server | redirects/s | of bare | p50 ms | p99 ms | CPU µs a redirect | failures |",
     "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -49,25 +53,31 @@ function buildTable(results: readonly RedirectResult[], flooded: Flooded, whole:
         `${load.latencyMs.p50} | ${load.latencyMs.p99} | ${cpuUs} | ${failures} |`,
     );
   }
-  lines.push(
-    "",
-    `Flood: ${flooded.requestsPerSecond.toLocaleString("en")} random missing codes a second, p99 ${flooded.latencyMs.p99} ms; ` +
-      `${flooded.lookups.toLocaleString("en")} lookups at the service, at most ${flooded.lookupsOfOneCodeMax} of one code.`,
-    "",
-    `Whole installation, 256 connections: ${whole.load.requestsPerSecond.toLocaleString("en")} redirects a second, p99 ` +
-      `${whole.load.latencyMs.p99} ms; of ${whole.redirected.toLocaleString("en")} redirects ${whole.clicksLost} clicks were ` +
-      `lost, all others were in the answers ${whole.countedAfterSeconds} s after the load. CPU µs a redirect: ` +
-      `${Object.entries(whole.cpuUsPerRedirect)
-        .map(([part, us]) => `${part} ${us}`)
-        .join(", ")}.`,
-  );
+  if (flooded !== undefined) {
+    lines.push(
+      "",
+      `Flood: ${flooded.requestsPerSecond.toLocaleString("en")} random missing codes a second, p99 ${flooded.latencyMs.p99} ms; ` +
+        `${flooded.lookups.toLocaleString("en")} lookups at the service, at most ${flooded.lookupsOfOneCodeMax} of one code.`,
+    );
+  }
+  if (whole !== undefined) {
+    lines.push(
+      "",
+      `Whole installation, 256 connections: ${whole.load.requestsPerSecond.toLocaleString("en")} redirects a second, p99 ` +
+        `${whole.load.latencyMs.p99} ms; of ${whole.redirected.toLocaleString("en")} redirects ${whole.clicksLost} clicks were ` +
+        `lost, all others were in the answers ${whole.countedAfterSeconds} s after the load. CPU µs a redirect: ` +
+        `${Object.entries(whole.cpuUsPerRedirect)
+          .map(([part, us]) => `${part} ${us}`)
+          .join(", ")}.`,
+    );
+  }
   return lines.join("\n");
 }
 
 export async function writeRedirectResults(options: {
   results: readonly RedirectResult[];
-  flooded: Flooded;
-  whole: WholeResult;
+  flooded: Flooded | undefined;
+  whole: WholeResult | undefined;
   seconds: number;
   rounds: number;
   write: boolean;

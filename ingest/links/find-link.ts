@@ -7,12 +7,16 @@ import { linkAddress, linkCacheLimits, type CachedLink, type LinkChange } from "
 import type { ResolvedLink } from "#schemas/links/link.ts";
 import type { LookupSource } from "./metrics.ts";
 import { KnownLinks, type KnownLink } from "./known-links.ts";
+import { Pace } from "./pace.ts";
 import { prepareLink, type PreparedLink } from "./prepared-link.ts";
 import type { StoredLink } from "./link-store.ts";
 
 export const findLinkLimits = {
   /** Addresses that are asked for at once; past it unknown ones are refused, known ones go on as they are. */
   lookupsMax: 512,
+  /** Renewals that are asked for together, and how far two of these times are apart. */
+  renewalsMax: 256,
+  renewalsMs: 100,
   /** Announcements remembered while an older version may still stand in Redis. */
   changesMax: 50_000,
   /** How long a known link goes on while nobody can be asked. */
@@ -43,6 +47,15 @@ export class LinkFinder {
   readonly #now: () => number;
   readonly #known: KnownLinks;
   readonly #underWay = new Map<string, Promise<Found>>();
+  /** Known links that are due for a renewal; the next visit of one that finds no room tries again. */
+  readonly #renewals = new Map<string, KnownLink>();
+  readonly #renewalPace = new Pace(findLinkLimits.renewalsMs, () => {
+    for (const [address, known] of this.#renewals) {
+      const { domain, code } = known.link;
+      this.#ask(domain, code, address, known).catch(() => undefined);
+    }
+    this.#renewals.clear();
+  });
   readonly #changes = new Map<string, { version: number; atMs: number }>();
   readonly #count: (source: LookupSource) => void;
   #generation = 0;
@@ -78,7 +91,7 @@ export class LinkFinder {
     }
     if (nowMs < known.freshUntilMs) return known.link;
     if (nowMs < known.usableUntilMs) {
-      this.#ask(domain, code, address, known).catch(() => undefined);
+      this.#renew(address, known);
       return known.link;
     }
     return this.#ask(domain, code, address, known).catch((error: unknown) => {
@@ -111,6 +124,13 @@ export class LinkFinder {
   doubtAll(): void {
     this.#generation += 1;
     this.#known.doubtAll();
+  }
+
+  /** Nobody waits for it: renewals of a while are asked for together. */
+  #renew(address: string, known: KnownLink): void {
+    if (this.#renewals.size >= findLinkLimits.renewalsMax) return;
+    this.#renewals.set(address, known);
+    this.#renewalPace.ask();
   }
 
   #ask(domain: string, code: string, address: string, known: KnownLink | undefined): Promise<Found> {
