@@ -13,13 +13,11 @@ function create() {
         requests.push({
           codes: addresses.map(({ code }) => code),
           async answer(failure) {
-            if (failure !== undefined) reject(failure);
             // Only codes that begin with "l" are links.
-            resolve(
-              addresses.map(({ code }) =>
-                code.startsWith("l") ? ({ code } as unknown as ResolvedLink) : null,
-              ),
-            );
+            const linkOf = (code: string) =>
+              code.startsWith("l") ? ({ code } as unknown as ResolvedLink) : null;
+            if (failure === undefined) resolve(addresses.map(({ code }) => linkOf(code)));
+            else reject(failure);
             await turn();
           },
         });

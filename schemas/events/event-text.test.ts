@@ -4,19 +4,7 @@ import { bytesOf, encodeBytes, encodeLong, encodeString } from "./event-text.ts"
 import type { LogEvent } from "./event.ts";
 
 const texts = ["", "a", "é", "日本\u0000", "\u{1f600}", "x".repeat(63), "x".repeat(64), "é".repeat(3_000)];
-const numbers = [
-  0,
-  1,
-  63,
-  64,
-  -1,
-  -64,
-  -65,
-  2 ** 31,
-  Date.UTC(1901, 0, 1),
-  1_795_000_000_123,
-  2 ** 51,
-];
+const numbers = [0, 1, 63, 64, -1, -64, -65, 2 ** 31, Date.UTC(1901, 0, 1), 1_795_000_000_123, 2 ** 51];
 
 function encode(event: LogEvent): string {
   return (

@@ -2,12 +2,11 @@
 // is joined of such parts is written with one copy: of short links, what all clicks of a link have in common is encoded
 // once. An event's parts stand in the order of the block's schema.
 
-// eslint-disable-next-line no-control-regex
-const ascii = /^[\x00-\x7f]*$/;
+const beyondAscii = /[\u0080-\uffff]/;
 
 /** The bytes of `text` in UTF-8. */
 export function bytesOf(text: string): string {
-  return ascii.test(text) ? text : Buffer.from(text, "utf8").toString("latin1");
+  return beyondAscii.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 }
 
 /** An Avro int or long: zigzag, seven bits a byte, the lowest first. */
