@@ -1,6 +1,6 @@
 // What may be late while more is asked than can be answered, for how long, and what never is.
 import { Registry } from "prom-client";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { createClickHouse, type ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { createLogger } from "#ops/runtime/log.ts";
