@@ -100,6 +100,7 @@ test("again what was kept aside of our own, and nothing that a patch made of ano
     methods: {
       quarantined_payloads: async () => ({
         payloads: [payload("own", "link.clicked"), payload("other", "opened")],
+        stored: [],
         next: null,
         asOf: "x",
       }),

@@ -48,6 +48,7 @@ import { registerSelectors } from "./partials/register-selectors.ts";
 import { LiveInterests } from "./live/live-interests.ts";
 import { ActivePlansReader } from "./plans/active-plans.ts";
 import { servePlans } from "./plans/plan-service.ts";
+import { QuarantineSweeper } from "./plans/sweep-quarantine.ts";
 import { PlanStore } from "./plans/plan-store.ts";
 import { PersonPublisher } from "./identity/publish-persons.ts";
 import { serveUsers } from "./identity/user-service.ts";
@@ -125,6 +126,9 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const plans = new ActivePlansReader({ store: planStore, connection, log });
     releasers.add("tracking plans", () => plans.stop());
     await plans.load();
+    const sweeper = new QuarantineSweeper({ postgres, clickhouse, log });
+    sweeper.start();
+    releasers.add("quarantine sweeper", () => sweeper.stop());
     const planService = servePlans({ connection, store: planStore, clickhouse, log });
     releasers.add("plans", () => planService.stop());
 

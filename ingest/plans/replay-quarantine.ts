@@ -75,8 +75,13 @@ async function replay(
     replayed += done.replayed.length;
     rejected.push(...done.rejected);
     // Only now: what was not confirmed is still there for the next try.
-    const closing = { ids: done.replayed, outcome: "replayed", asOf: page.asOf };
-    await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
+    for (const [outcome, ids] of [
+      ["replayed", done.replayed],
+      ["stored", page.stored],
+    ] as const) {
+      const closing = { ids, outcome, asOf: page.asOf };
+      await ask(options, "svc.plans.close_quarantined", closing, key, exchange.requestId);
+    }
     cursor = page.next;
   }
   return { replayed, rejected, left: cursor !== null };

@@ -1,5 +1,6 @@
 // svc.query.quarantine and its companions: the events that are kept aside, the newest first, and those of them that a
-// request means. An event is in the quarantine when it was kept aside after it was last taken out, and is not stored.
+// request means. An event is in the quarantine when it was kept aside after it was last taken out. Workers take out what was
+// sent again and stored (workers/plans/sweep-quarantine.ts).
 import { MillraceError } from "#schemas/errors.ts";
 import { asInvalid } from "#schemas/operations/read-body.ts";
 import {
@@ -18,21 +19,10 @@ import type { QueryContext } from "../query-context.ts";
 import { Parameters } from "../sql/parameters.ts";
 import { fromTable } from "../sql/scope.ts";
 import { runStatement } from "../store/run-statement.ts";
+import { findPlaces, findStored, type Place, type Selection } from "./find-places.ts";
 
 const checkList = compileCheck(QuarantineList);
 const checkRemoval = compileCheck(QuarantineRemoval);
-
-interface Place {
-  readonly receivedMs: number;
-  readonly eventId: string;
-}
-
-interface Selection {
-  readonly filter: QuarantineFilter;
-  readonly after: Place | undefined;
-  readonly ids: readonly string[] | undefined;
-  readonly limit: number;
-}
 
 interface Entry extends Place {
   readonly code: string;
@@ -58,7 +48,7 @@ export async function quarantine(
     throw wrongParameter("limit", `must be a whole number from 1 to ${quarantineLimits.pageMax}`);
   }
   const after = cursor === undefined ? undefined : readCursor(cursor);
-  const { page, next } = await readPage(context, call, { filter, after, ids: undefined, limit });
+  const { page, next } = await readPage(context, call, { ...toSelection(filter), after, limit });
   return { events: page.map(toQuarantined), next };
 }
 
@@ -72,13 +62,16 @@ export async function quarantinedPayloads(
   const { ids, ...filter } = asInvalid("INVALID_BODY", () => checkRemoval(meant));
   const after = cursor === undefined ? undefined : readCursor(cursor);
   const asOf = await storeNow(context, call);
-  const { page, next } = await readPage(context, call, {
-    filter,
-    after,
-    ids,
-    limit: quarantineLimits.pageMax,
-  });
-  return { payloads: page.map((entry) => entry.payload), next, asOf };
+  const limit = quarantineLimits.pageMax;
+  const { page, next } = await readPage(context, call, { ...toSelection(filter), after, ids, limit });
+  // Workers know repeats for some days only; what comes in again must not be older than that.
+  const known = await findStored(
+    context,
+    call,
+    page.map(({ eventId }) => eventId),
+  );
+  const fresh = page.filter(({ eventId }) => !known.has(eventId));
+  return { payloads: fresh.map((entry) => entry.payload), stored: [...known], next, asOf };
 }
 
 /** Payloads of 32 KB make a page of them larger than an answer may be: it ends before. */
@@ -87,17 +80,18 @@ async function readPage(
   call: Call,
   options: Selection,
 ): Promise<{ page: Entry[]; next: string | null }> {
-  const entries = await findEntries(context, call, { ...options, limit: options.limit + 1 });
+  const places = await findPlaces(context, call, { ...options, limit: options.limit + 1 });
+  const entries = await loadEntries(context, call, places.slice(0, options.limit));
   let bytes = 0;
   let count = 0;
-  for (const entry of entries.slice(0, options.limit)) {
+  for (const entry of entries) {
     bytes += entry.bytes;
     if (count > 0 && bytes > quarantineLimits.pageBytesMax) break;
     count += 1;
   }
   const page = entries.slice(0, count);
   const last = page.at(-1);
-  return { page, next: last !== undefined && entries.length > count ? writeCursor(last) : null };
+  return { page, next: last !== undefined && places.length > count ? writeCursor(last) : null };
 }
 
 async function storeNow(context: QueryContext, call: Call): Promise<string> {
@@ -109,52 +103,47 @@ async function storeNow(context: QueryContext, call: Call): Promise<string> {
   return (rows[0] as [string])[0];
 }
 
-async function findEntries(context: QueryContext, call: Call, options: Selection): Promise<Entry[]> {
-  const { filter, after, ids, limit } = options;
+/** What was kept aside at these places, in their order. */
+async function loadEntries(context: QueryContext, call: Call, places: readonly Place[]): Promise<Entry[]> {
+  const first = places[0];
+  const last = places.at(-1);
+  if (first === undefined || last === undefined) return [];
   const parameters = new Parameters();
-  const among = ["outcome = 'quarantined'"];
-  if (ids !== undefined) among.push(`event_id IN ${parameters.bind("Array(String)", ids)}`);
-  const latest = ["settled > closed"];
-  if (filter.event !== undefined) latest.push(`name = ${parameters.bind("String", filter.event)}`);
-  if (filter.code !== undefined) latest.push(`code = ${parameters.bind("String", filter.code)}`);
-  if (filter.from !== undefined)
-    latest.push(`received >= ${parameters.bind("Int64", readTime(filter.from, "from"))}`);
-  if (filter.to !== undefined)
-    latest.push(`received <= ${parameters.bind("Int64", readTime(filter.to, "to"))}`);
-  if (after !== undefined) {
-    const place = `(${parameters.bind("Int64", after.receivedMs)}, ${parameters.bind("String", after.eventId)})`;
-    latest.push(`(received, event_id) < ${place}`);
-  }
-  const closedOnes = [
-    "SELECT event_id, max(closed_at) AS closed",
-    fromTable("quarantine_closed", ids === undefined ? [] : [among[1] as string]),
-    "GROUP BY event_id",
-  ].join("\n");
-  const kept = [
-    "SELECT event_id, toUnixTimestamp64Milli(max(received_at)) AS received, max(settled_at) AS settled,",
-    "argMax(event, settled_at) AS name, argMax(reason, settled_at) AS code, argMax(message, settled_at) AS said, argMax(payload, settled_at) AS body",
-    fromTable("event_outcomes", among),
-    "GROUP BY event_id",
-  ].join("\n");
+  const at = (ms: number): string => `fromUnixTimestamp64Milli(${parameters.bind("Int64", ms)}, 'UTC')`;
+  const ids = parameters.bind(
+    "Array(String)",
+    places.map(({ eventId }) => eventId),
+  );
+  const latest = ["reason", "message", "payload"].map((column) => `argMax(${column}, settled_at)`);
   const sql = [
-    `SELECT received, event_id, code, said, body FROM (${kept}) AS kept`,
-    `LEFT JOIN (${closedOnes}) AS closings USING (event_id)`,
-    `WHERE ${latest.join(" AND ")}`,
-    // Sent again as it should be, and stored: nothing is missing any more.
-    `AND event_id NOT IN (SELECT event_id ${fromTable("events", [`event_id IN (SELECT event_id FROM (${kept}))`])})`,
-    `ORDER BY received DESC, event_id DESC LIMIT ${parameters.bind("UInt32", limit)}`,
+    `SELECT toUnixTimestamp64Milli(received_at) AS ms, event_id, ${latest.join(", ")}`,
+    fromTable("quarantined", [
+      `received_at >= ${at(last.receivedMs)}`,
+      `received_at <= ${at(first.receivedMs)}`,
+      `event_id IN ${ids}`,
+    ]),
+    "GROUP BY ms, event_id",
   ].join("\n");
   const { rows } = await runStatement(context.store, { sql, parameters: parameters.values }, call);
-  return (rows as [number | string, string, string, string, string][]).map(
-    ([receivedMs, eventId, code, message, body]) => ({
-      receivedMs: Number(receivedMs),
-      eventId,
-      code,
-      message,
-      payload: JSON.parse(body) as Record<string, unknown>,
-      bytes: Buffer.byteLength(body),
-    }),
+  const found = new Map(
+    (rows as [number | string, string, string, string, string][]).map((row) => [`${row[0]} ${row[1]}`, row]),
   );
+  return places.flatMap((place) => {
+    const row = found.get(`${place.receivedMs} ${place.eventId}`);
+    if (row === undefined) return [];
+    const [, , code, message, body] = row;
+    const payload = JSON.parse(body) as Record<string, unknown>;
+    return [{ ...place, code, message, payload, bytes: Buffer.byteLength(body) }];
+  });
+}
+
+function toSelection(filter: QuarantineFilter): Omit<Selection, "after" | "limit"> {
+  return {
+    filter,
+    fromMs: filter.from === undefined ? undefined : readTime(filter.from, "from"),
+    toMs: filter.to === undefined ? undefined : readTime(filter.to, "to"),
+    ids: undefined,
+  };
 }
 
 function toQuarantined(entry: Entry): QuarantinedEvent {

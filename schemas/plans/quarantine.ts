@@ -66,6 +66,8 @@ export type QuarantineRemoval = Static<typeof QuarantineRemoval>;
 /** One answer of `svc.query.quarantined_payloads`: whole events of the log, to be replayed or deleted. */
 export interface QuarantinedPayloads {
   readonly payloads: readonly Record<string, unknown>[];
+  /** Of the same page: kept aside, but stored before or since; they are taken out. */
+  readonly stored: readonly string[];
   /** Where the next page begins; null after the last. */
   readonly next: string | null;
   /** By the store's clock: what is kept aside later is not meant. */

@@ -109,12 +109,19 @@ export class ErasureLedger {
     };
   }
 
-  /** The one that is due the longest; undefined when none is. */
+  /**
+   * The one that is due the longest; undefined when none is. While one of a project is under way no other one begins:
+   * those that come meanwhile go together next.
+   */
   async claim(): Promise<ErasureClaim | undefined> {
     const { rows } = await this.#postgres.query<ErasureRow>(
       `WITH due AS (
          SELECT id FROM erasures
          WHERE state <> 'done' AND leader_id IS NULL AND due_at <= now() AND lease_until <= now()
+           AND (state = 'removing' OR log_ends IS NOT NULL OR NOT EXISTS (
+             SELECT FROM erasures AS begun
+             WHERE begun.project_id = erasures.project_id AND begun.leader_id IS NULL
+               AND (begun.state = 'removing' OR (begun.state = 'waiting' AND begun.log_ends IS NOT NULL))))
          ORDER BY due_at, requested_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
        UPDATE erasures SET attempt = attempt + 1, lease_until = now() + make_interval(secs => $1)
        FROM due WHERE erasures.id = due.id

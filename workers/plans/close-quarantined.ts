@@ -15,7 +15,7 @@ const pageMsMax = 10_000;
 
 export interface Closing {
   readonly ids: readonly string[];
-  readonly outcome: "replayed" | "deleted";
+  readonly outcome: "replayed" | "deleted" | "stored";
   /** By the store's clock: what is kept aside later is in the quarantine again. */
   readonly asOf: string;
 }
@@ -56,6 +56,8 @@ export async function deleteQuarantined(
     )) as QuarantinedPayloads;
     const ids = page.payloads.map((payload) => String(payload["event_id"]));
     await closeQuarantined(stores.clickhouse, call.projectId, { ids, outcome: "deleted", asOf: page.asOf });
+    const stored = { ids: page.stored, outcome: "stored", asOf: page.asOf } as const;
+    await closeQuarantined(stores.clickhouse, call.projectId, stored);
     deleted += ids.length;
     if (page.next === null) return { deleted, left: false };
     cursor = page.next;

@@ -27,6 +27,8 @@ const tables = [
   "link_values_quarter",
   "link_values_day",
   "quarantine_closed",
+  "quarantined",
+  "quarantine_state",
 ] as const;
 
 /** A Distributed table refuses ALTER … DELETE: in a cluster it goes to the table below, on every server. */
