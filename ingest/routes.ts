@@ -5,6 +5,7 @@ import { pathsOf, type Operation } from "#schemas/operations/operation.ts";
 import { operations } from "#schemas/operations/operations.ts";
 import { createReceiveEvents, type ReceiveEventsOptions } from "./events/receive-events.ts";
 import type { Exchange, RequestHead, RouteTraits } from "./server/exchange.ts";
+import { createOtlpHandlers } from "./sdk/otlp.ts";
 import { createPostHogHandlers } from "./sdk/posthog-routes.ts";
 import { SdkReceiver } from "./sdk/receive-requests.ts";
 import { createSegmentHandlers } from "./sdk/segment-routes.ts";
@@ -38,6 +39,7 @@ function createOwnHandlers(parts: RouteParts): Record<string, Handler> {
   return {
     ...createSegmentHandlers(receiver, parts.events.keys),
     ...createPostHogHandlers(receiver, parts.events.keys),
+    ...createOtlpHandlers(parts.events),
     "POST /v1/events": createReceiveEvents(parts.events),
     "POST /v1/uploads": parts.receiveUpload,
     "POST /v1/quarantine/replay": parts.replayQuarantine,

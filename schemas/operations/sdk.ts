@@ -171,6 +171,42 @@ const configOperations = (["config", "config.js"] as const).map((name): Operatio
   };
 });
 
+const otlpOperations = (
+  [
+    ["logs", "rejectedLogRecords"],
+    ["metrics", "rejectedDataPoints"],
+  ] as const
+).map(([name, rejected]): Operation => {
+  return {
+    method: "POST",
+    path: `/i/v1/${name}`,
+    aliases: [`/i/v1/${name}/`],
+    cors: "mirrored",
+    scope: "write",
+    tag: "Ingestion",
+    summary: `OpenTelemetry: ${name}, which are not kept`,
+    description:
+      "OTLP over HTTP. Answered as the protocol says when nothing of a request is kept: success, with the number of " +
+      "records that were rejected and the reason, so that exporters tell and do not repeat. The key is the Bearer token, " +
+      "or `token` in the address.",
+    body: {
+      [json]: anyObject,
+      "application/x-protobuf": text("The same in protobuf; answered in protobuf."),
+    },
+    success: {
+      status: 200,
+      description: "How many records were rejected: all of them.",
+      content: json,
+      schema: Type.Object({
+        partialSuccess: Type.Optional(
+          Type.Object({ [rejected]: Type.String(), errorMessage: Type.String() }),
+        ),
+      }),
+    },
+    errors: bodyErrors.filter((code) => code !== "TOO_MANY_EVENTS"),
+  };
+});
+
 export const sdkOperations: readonly Operation[] = [
   ...segmentOperations,
   settings,
@@ -212,4 +248,5 @@ export const sdkOperations: readonly Operation[] = [
   ...flagsOperations,
   definitionsOperation,
   ...configOperations,
+  ...otlpOperations,
 ];
