@@ -86,7 +86,7 @@ function partOf(command: string): string {
   return known.find((name) => command.includes(name)) ?? "supervisor";
 }
 
-async function readUsage(dataDir: string): Promise<Usage> {
+export async function readUsage(dataDir: string): Promise<Usage> {
   const usage: Usage = { cpuSeconds: {}, residentMb: {} };
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
