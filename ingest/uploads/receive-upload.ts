@@ -74,15 +74,16 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
   async function receiveUpload(exchange: Exchange, head: RequestHead): Promise<void> {
     // Everything of the head is read, and the body taken hold of, before the first wait.
     const contentLength = Number(head.header("content-length")) || 0;
-    if (contentLength > options.bytesMax + formBytesMax) throw tooLarge(options.bytesMax);
-    const request = readRequest(head);
     const address = options.clientAddress(head, exchange.remoteAddress);
-    if (isStopped) throw shuttingDown();
-    if (receiving.size >= uploadLimits.receivingMax || processor.unfinished >= uploadLimits.waitingMax) {
-      throw new MillraceError("TOO_MANY_UPLOADS", { retryAfterSeconds: 5 });
-    }
-    // Last of all that may throw: nobody would hear of a refusal that is not waited for.
     const authorized = authorize(keys, head, "write", "admin");
+    let request: Request | undefined;
+    let refusal: unknown;
+    try {
+      request = readAllowed(head, contentLength);
+    } catch (error) {
+      // Who may not send at all is told that instead.
+      refusal = error;
+    }
     const body = exchange.streamBody({
       bytesMax: options.bytesMax + formBytesMax,
       idleMs: uploadLimits.bodyIdleMsMax,
@@ -91,13 +92,15 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
     receiving.add(body);
     try {
       const key = await authorized;
+      if (request === undefined) throw refusal;
+      const meant = request;
       const { requestId } = exchange;
-      const parameters = { format: request.format };
+      const parameters = { format: meant.format };
       let id = "";
       const answer = await audit.recordUpload(
         { key, operation, parameters, address, requestId },
         async () => {
-          id = await take(key.projectId, request, body, contentLength);
+          id = await take(key.projectId, meant, body, contentLength);
           return Buffer.from(JSON.stringify({ upload_id: id }));
         },
       );
@@ -105,6 +108,17 @@ export function createUploadReceiver(options: ReceiveUploadOptions): UploadRecei
     } finally {
       receiving.delete(body);
     }
+  }
+
+  /** Throws what is wrong with the request, or why no file is taken now. */
+  function readAllowed(head: RequestHead, contentLength: number): Request {
+    if (contentLength > options.bytesMax + formBytesMax) throw tooLarge(options.bytesMax);
+    const request = readRequest(head);
+    if (isStopped) throw shuttingDown();
+    if (receiving.size >= uploadLimits.receivingMax || processor.unfinished >= uploadLimits.waitingMax) {
+      throw new MillraceError("TOO_MANY_UPLOADS", { retryAfterSeconds: 5 });
+    }
+    return request;
   }
 
   /** Answers the upload's id once its file is on disk and recorded. */
