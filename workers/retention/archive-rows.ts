@@ -82,6 +82,11 @@ export const readSql = `INSERT INTO events_staging (project_id, retention_days, 
   WHERE NOT has({without:Array(UInt32)}, user_number)
   FORMAT Parquet`;
 
+/** Writes nothing anywhere, and says how many rows of `{numbers}` the file has that follows as the body. */
+export const countSql = `INSERT INTO FUNCTION null('user_number UInt32')
+  SELECT user_number FROM input('user_number UInt32') WHERE user_number IN {numbers:Array(UInt32)}
+  FORMAT Parquet`;
+
 export const fillSteps = `INSERT INTO steps_staging (project_id, event, bucket, user_number, timestamp, retention_days)
   SELECT project_id, event, toUInt8(user_number % 16), user_number, timestamp, retention_days FROM events_staging`;
 

@@ -74,6 +74,22 @@ export class Archiver {
     return store.summarize("events_staging", "1", {}, signal);
   }
 
+  /** How many rows of these users the file has; throws Error when it is not the one that was written. */
+  async countOf(
+    archive: ArchiveRecord,
+    file: Pick<WrittenFile, "sha256">,
+    numbers: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const hash = createHash("sha256");
+    const pieces = hashed(this.place(archive.place).read(archive.path, signal), hash);
+    const rows = await this.#options.store.countOf(pieces, numbers, signal);
+    if (hash.digest("hex") !== file.sha256) {
+      throw new Error("an archive's file is not the one that was written");
+    }
+    return rows;
+  }
+
   /** As `stage`, beside what is in the table. */
   async append(
     archive: ArchiveRecord,

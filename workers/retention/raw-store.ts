@@ -5,7 +5,7 @@ import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import { onClusterSql, renderForCluster } from "#schemas/clickhouse/render-for-cluster.ts";
 import { partitionId, rangeOfMonth, restoredClassMin } from "#schemas/retention/month.ts";
 import { mutate } from "../erasure/mutate.ts";
-import { readSql, rowSettings, summarySql, writeSql, type RawPartition } from "./archive-rows.ts";
+import { countSql, readSql, rowSettings, summarySql, writeSql, type RawPartition } from "./archive-rows.ts";
 
 /** `events` last: the others are made of it. */
 export const rawTables = ["steps_sample", "steps", "events"] as const;
@@ -175,6 +175,25 @@ export class RawStore {
       abort_signal: signal,
     });
     result.stream.resume();
+  }
+
+  /** How many rows of these users a file has: one column of it is read. */
+  async countOf(
+    file: AsyncIterable<Uint8Array>,
+    numbers: readonly number[],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { stream, summary } = await this.clickhouse.exec({
+      query: countSql,
+      query_params: { numbers },
+      values: Readable.from(file, { objectMode: false }),
+      // What was written is known at the end only.
+      clickhouse_settings: { wait_end_of_query: 1 },
+      abort_signal: signal,
+    });
+    stream.resume();
+    if (summary === undefined) throw new Error("the store did not say how many rows it has read");
+    return Number(summary.written_rows);
   }
 
   /** An insert from one staging table into another. */
