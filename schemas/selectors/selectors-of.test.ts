@@ -14,6 +14,18 @@ const cases: { name: string; kind: QueryKindName; query: object; expected: Selec
     expected: [],
   },
   {
+    name: "sessions are not kept by day",
+    kind: "trends",
+    query: {
+      filters: [nl],
+      series: [
+        { event: "$session_start" },
+        { event: "$session_end", math: "sum", property: "$session_events" },
+      ],
+    },
+    expected: [],
+  },
+  {
     name: "filters of the query and of the series",
     kind: "trends",
     query: {

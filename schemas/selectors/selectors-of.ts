@@ -4,6 +4,7 @@ import type { EventSelection } from "../query/event-selection.ts";
 import type { LifecycleQuery } from "../query/lifecycle.ts";
 import type { RetentionQuery } from "../query/retention.ts";
 import type { StickinessQuery } from "../query/stickiness.ts";
+import { isSessionEvent } from "../query/sessions.ts";
 import { propertyMaths, type TrendMath, type TrendsQuery } from "../query/trends.ts";
 import { hashSelector, looksAtEventsOnly, type SelectorDefinition } from "./selector.ts";
 
@@ -74,7 +75,9 @@ function ofSets(selection: EventSelection, filters: readonly Filter[] = []): Sel
   return split === undefined ? [] : [{ event: selection.event ?? null, filters: split.ofEvents }];
 }
 
-function isWorthKeeping({ filters, breakdown, number }: SelectorDefinition): boolean {
+function isWorthKeeping({ event, filters, breakdown, number }: SelectorDefinition): boolean {
+  // Sessions are made of all events when somebody asks: nothing of them is counted by day.
+  if (isSessionEvent(event)) return false;
   return filters.length > 0 || breakdown !== undefined || number !== undefined;
 }
 
