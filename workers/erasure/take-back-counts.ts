@@ -1,6 +1,7 @@
 // Rollups count events of everybody together, and are added to all the time: what a person added is taken back by rows
 // with the counts below zero. Counts are sums modulo 2^64, so such a row is one that is missing to 2^64. Derived
 // rollups (days, any event) follow by the same views as for events.
+import { insertOnce } from "../insert-once.ts";
 import type { MutableStore } from "./mutate.ts";
 
 /** Of one insert: one block, so that the store knows a repeated one by its token. */
@@ -104,16 +105,7 @@ async function insertBlock(
     values: rows,
     format: "JSONCompactEachRow",
     clickhouse_settings: {
-      async_insert: 0,
-      insert_deduplication_token: `${into.name}-${into.table}-${start}`,
-      deduplicate_blocks_in_dependent_materialized_views: 1,
-      distributed_foreground_insert: 1,
-      input_format_parallel_parsing: 0,
-      max_insert_block_size: "1000000",
-      min_insert_block_size_rows: "0",
-      min_insert_block_size_bytes: "0",
-      max_insert_threads: "1",
-      max_partitions_per_insert_block: "0",
+      ...insertOnce(`${into.name}-${into.table}-${start}`),
       date_time_input_format: "basic",
     },
     abort_signal: signal,

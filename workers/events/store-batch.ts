@@ -5,6 +5,7 @@ import { ClickHouseError } from "@clickhouse/client";
 import { Readable } from "node:stream";
 import type { ClickHouse } from "#ops/runtime/clickhouse.ts";
 import type { Logger } from "#ops/runtime/log.ts";
+import { insertOnce } from "../insert-once.ts";
 import { eventsInsertSettings } from "./native/events-block.ts";
 
 const retryMsMin = 50;
@@ -74,19 +75,7 @@ async function insert(
           objectMode: false,
         }),
         clickhouse_settings: {
-          insert_deduplication_token: token,
-          async_insert: 0,
-          deduplicate_blocks_in_dependent_materialized_views: 1,
-          // In a cluster `events` spreads the block over the shards: answered when all of them have stored it, under
-          // the same token. Without this the rows would wait in the asked server's own queue. Nothing elsewhere.
-          distributed_foreground_insert: 1,
-          // One block, one part per month: parallel parsing or squashing would split or join blocks.
-          input_format_parallel_parsing: 0,
-          max_insert_block_size: "1000000",
-          min_insert_block_size_rows: "0",
-          min_insert_block_size_bytes: "0",
-          max_insert_threads: "1",
-          max_partitions_per_insert_block: "0",
+          ...insertOnce(token),
           ...eventsInsertSettings,
           max_execution_time: insertSecondsMax,
         },
