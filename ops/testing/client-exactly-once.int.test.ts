@@ -5,16 +5,16 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startRefusingProxy, type RefusingProxy } from "#ingest/testing/refusing-proxy.ts";
-import { partitions, startBed, type Bed } from "#workers/testing/worker-processes.ts";
+import { startEdgeProcess } from "./edge-process.ts";
+import { chooseFreePort } from "./free-port.ts";
+import { startBed, type Bed } from "#workers/testing/worker-processes.ts";
 
 const checkout = resolve(import.meta.dirname, "../..");
-const cli = join(checkout, "ops/cli/millrace.ts");
 const keys = { write: "client_write", read: "client_read", admin: "client_admin" };
 const settings = {
   MILLRACE_WRITE_KEY: keys.write,
@@ -51,10 +51,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "millrace-client-"));
   edgeFolder = await mkdtemp(join(tmpdir(), "millrace-edge-"));
   bed = await startBed();
-  port = await freePort();
+  port = await chooseFreePort();
   proxy = await startRefusingProxy(port);
   bed.startWorkers("client", settings);
-  edge = startEdgeProcess();
+  edge = startEdgeProcess(bed, { folder: edgeFolder, port });
   await answers();
 }, 120_000);
 
@@ -65,32 +65,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
   await rm(edgeFolder, { recursive: true, force: true });
 });
-
-function startEdgeProcess(): ChildProcess {
-  return spawn(process.execPath, [cli, "ingest"], {
-    env: {
-      PATH: process.env["PATH"],
-      MILLRACE_NATS_URL: bed.servers.natsUrl,
-      // Not used by this tier.
-      MILLRACE_POSTGRES_URL: bed.servers.postgresUrl,
-      MILLRACE_CLICKHOUSE_URL: bed.servers.clickhouseUrl,
-      MILLRACE_REDIS_URL: "redis://127.0.0.1:1",
-      MILLRACE_DATA_DIR: edgeFolder,
-      MILLRACE_PARTITIONS: String(partitions),
-      MILLRACE_PORT: String(port),
-      MILLRACE_LOG_LEVEL: "error",
-    },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port: free } = server.address() as AddressInfo;
-  server.close();
-  return free;
-}
 
 async function answers(): Promise<void> {
   const deadline = Date.now() + 30_000;
@@ -168,7 +142,7 @@ test(
       edge.kill("SIGKILL");
       await once(edge, "exit");
       await sleep(300);
-      edge = startEdgeProcess();
+      edge = startEdgeProcess(bed, { folder: edgeFolder, port });
       await answers();
       if (round === 1) workers.kill("SIGKILL");
     }

@@ -1,26 +1,20 @@
 // The edge replays what was kept aside and is killed with -9: before the log has all of a page, between the log's word
 // and the moment when the page is closed, and after; worker processes die in between as well. Whoever replays again
 // brings nothing twice, and nothing is left out.
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { QuarantinePage } from "#schemas/plans/quarantine.ts";
 import { callService } from "#streams/call-service.ts";
 import { startQueryProcess } from "#workers/testing/query-process.ts";
-import {
-  buildEvent,
-  partitions,
-  readAccounts,
-  startBed,
-  type Bed,
-} from "#workers/testing/worker-processes.ts";
+import { buildEvent, readAccounts, startBed, type Bed } from "#workers/testing/worker-processes.ts";
+import { startEdgeProcess } from "./edge-process.ts";
 import { chooseFreePort } from "./free-port.ts";
 
-const cli = join(resolve(import.meta.dirname, "../.."), "ops/cli/millrace.ts");
 const adminKey = "replay_admin";
 const settings = {
   MILLRACE_WRITE_KEY: "replay_write",
@@ -57,24 +51,6 @@ afterAll(async () => {
   await bed?.close();
   await rm(edgeFolder, { recursive: true, force: true });
 });
-
-function startEdge(): ChildProcess {
-  return spawn(process.execPath, [cli, "ingest"], {
-    env: {
-      PATH: process.env["PATH"],
-      MILLRACE_NATS_URL: bed.servers.natsUrl,
-      // Not used by this tier.
-      MILLRACE_POSTGRES_URL: bed.servers.postgresUrl,
-      MILLRACE_CLICKHOUSE_URL: bed.servers.clickhouseUrl,
-      MILLRACE_REDIS_URL: "redis://127.0.0.1:1",
-      MILLRACE_DATA_DIR: edgeFolder,
-      MILLRACE_PARTITIONS: String(partitions),
-      MILLRACE_PORT: String(port),
-      MILLRACE_LOG_LEVEL: "error",
-    },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
-}
 
 async function call<T>(subject: `svc.${string}`, payload: object, parameters: object = {}): Promise<T> {
   const deadline = performance.now() + 60_000;
@@ -151,7 +127,7 @@ test(
         .poll(async () => (await keptAside()).size, { timeout: 60_000, interval: 200 })
         .toBe(eventsPerRound);
 
-      edge = startEdge();
+      edge = startEdgeProcess(bed, { folder: edgeFolder, port });
       const killed = edge;
       let closings = 0;
       let blocks = 0;
@@ -180,7 +156,7 @@ test(
         workers = bed.startWorkers("replay", settings);
       }
       // At once, while what the first one sent may not be stored yet; the first one's sender tries again, too.
-      edge = startEdge();
+      edge = startEdgeProcess(bed, { folder: edgeFolder, port });
       await Promise.all([first, replay()]);
       await expect.poll(async () => (await keptAside()).size, { timeout: 60_000, interval: 200 }).toBe(0);
       edge.kill("SIGKILL");
