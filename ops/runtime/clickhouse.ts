@@ -22,7 +22,8 @@ export function createClickHouse(
     request_timeout: options.requestMsMax ?? requestMsMax,
     // What fails is thrown, and logged by whoever knows what it means.
     log: { level: ClickHouseLogLevel.OFF },
-    keep_alive: { enabled: true, idle_socket_ttl: 2500 },
+    // Eagerly: timers are late where a thread was busy for long, and the server hangs up after three seconds.
+    keep_alive: { enabled: true, idle_socket_ttl: 2000, eagerly_destroy_stale_sockets: true },
     clickhouse_settings: { date_time_input_format: "best_effort" },
   });
 }

@@ -58,12 +58,15 @@ export async function writePersons(
   pages: AsyncIterable<readonly number[]>,
   signal: AbortSignal,
 ): Promise<void> {
+  const iterator = pages[Symbol.asyncIterator]();
+  // Before the request: on a connection that was idle before and waits for its first bytes the server hangs up.
+  const first = await iterator.next();
   const { stream } = await clickhouse.exec({
     query: `INSERT INTO cohort_members ${columns}
       SELECT ${keys}, groupBitmapState(number) AS users FROM input('number UInt32') HAVING ${changed}
       FORMAT RowBinary`,
     query_params: parametersOf(member),
-    values: Readable.from(encodePages(pages), { objectMode: false }),
+    values: Readable.from(encodePages(first, iterator), { objectMode: false }),
     clickhouse_settings: settings,
     abort_signal: signal,
   });
@@ -91,9 +94,12 @@ export async function readSize(clickhouse: ClickHouse, member: Member, signal: A
   return (await result.json<[number]>()).data[0]?.[0] ?? 0;
 }
 
-async function* encodePages(pages: AsyncIterable<readonly number[]>): AsyncGenerator<Buffer> {
-  for await (const page of pages) {
-    const numbers = Uint32Array.from(page);
+async function* encodePages(
+  first: IteratorResult<readonly number[]>,
+  rest: AsyncIterator<readonly number[]>,
+): AsyncGenerator<Buffer> {
+  for (let page = first; page.done !== true; page = await rest.next()) {
+    const numbers = Uint32Array.from(page.value);
     yield Buffer.from(numbers.buffer);
   }
 }
