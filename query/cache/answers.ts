@@ -4,9 +4,16 @@
 // answered, an answer may be a little older, and says so by its `as_of` (record 0020).
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
+import type { CountedDays } from "../day-counts/count-days.ts";
 import type { People } from "../people/people.ts";
 import type { Store } from "../store/run-statement.ts";
-import { nextEventMs, plainPeopleVersion, readDataVersion, type DataVersion } from "./data-version.ts";
+import {
+  nextEventMs,
+  plainPeopleVersion,
+  readDataVersion,
+  type DataVersion,
+  type ReadVersion,
+} from "./data-version.ts";
 import { Flights, orLeave } from "./flights.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
 import type { CacheMetrics } from "./metrics.ts";
@@ -60,8 +67,16 @@ export interface Made<T> {
   readonly asOf: string | null;
 }
 
-/** Gets a signal that is aborted when nobody waits any more, and the number of events in scope. */
-export type Compute<T> = (signal: AbortSignal, eventsInScope: number) => Promise<Made<T>>;
+/** What was found out about the events in scope on the way. */
+export interface ScopeRead {
+  readonly events: number;
+  readonly counted: CountedDays | undefined;
+  /** Before they were counted: an answer that uses the counts includes this. */
+  readonly asOf: string | null;
+}
+
+/** Gets a signal that is aborted when nobody waits any more. */
+export type Compute<T> = (signal: AbortSignal, read: ScopeRead) => Promise<Made<T>>;
 
 interface Entry<T> {
   readonly format: number;
@@ -87,7 +102,7 @@ export class Answers {
   readonly #shared: SharedAnswers | undefined;
   readonly #kept: KeptAnswers;
   readonly #flights = new Flights<Made<unknown>>();
-  readonly #versions = new Rounds<DataVersion>();
+  readonly #versions = new Rounds<ReadVersion>();
   readonly #states = new Rounds<ProjectState>();
   readonly #lateness: () => Lateness;
   readonly #metrics: CacheMetrics;
@@ -123,7 +138,8 @@ export class Answers {
     const lateness = this.#lateness();
     const lateMs = latenessOf(question, lateness);
     if (lateMs > 0) return this.#findLate(question, lateMs, compute);
-    const version = await this.#versionOf(question);
+    const read = await this.#versionOf(question);
+    const { version } = read;
     const kept =
       (await this.#look<T>(question, version, lateness.eventsMs)) ??
       // Once more: it may have been made just now. From here to the flight nothing is waited for.
@@ -140,7 +156,7 @@ export class Answers {
       question.signal,
       async (leaving, share) => {
         if (lateness.eventsMs > 0) share(true);
-        return this.#compute(question, version, leaving, share, compute);
+        return this.#compute(question, read, leaving, share, compute);
       },
     );
     this.#metrics.answers.inc({ outcome: shared ? "shared" : "miss" });
@@ -179,13 +195,13 @@ export class Answers {
     const { name, state, asOf } = question;
     return this.#flights.run(`${name.name} ${stateText(state)}`, signal, async (leaving, share) => {
       share(true);
-      const version = await this.#versionOf({ ...question, signal: leaving });
-      const kept = await this.#look<T>(question, version, 0);
+      const read = await this.#versionOf({ ...question, signal: leaving });
+      const kept = await this.#look<T>(question, read.version, 0);
       if (kept !== undefined) {
         this.#keep(name.name, { ...kept, asOf });
         return { value: kept.value, asOf };
       }
-      return this.#compute(question, version, leaving, share, compute);
+      return this.#compute(question, read, leaving, share, compute);
     });
   }
 
@@ -202,16 +218,16 @@ export class Answers {
     people,
     userProperties,
     state,
-  }: Question): Promise<DataVersion> {
+  }: Question): Promise<ReadVersion> {
     const asked = { projectId, scope, people, userProperties };
     const round = JSON.stringify([projectId, scope, people.merged, [...people.cohorts], userProperties]);
-    const version = await orLeave(
+    const { version, counted } = await orLeave(
       this.#versions.run(round, () => readDataVersion(this.#store, { ...asked, signal: nobodyLeaves })),
       signal,
     );
     // Properties are replaced, not added, so their own numbers do not tell everything.
     const properties = userProperties.length > 0 ? ` ${state.positions}` : "";
-    return { events: version.events, people: `${version.people}${properties}` };
+    return { version: { events: version.events, people: `${version.people}${properties}` }, counted };
   }
 
   async #look<T>(question: Question, version: DataVersion, eventsMs: number): Promise<Entry<T> | undefined> {
@@ -265,12 +281,12 @@ export class Answers {
 
   async #compute<T>(
     question: Question,
-    version: DataVersion,
+    { version, counted }: ReadVersion,
     signal: AbortSignal,
     share: (mayBe: boolean) => void,
     compute: Compute<T>,
   ): Promise<Made<T>> {
-    const { name, projectId, nowMs, state } = question;
+    const { name, projectId, nowMs, state, asOf } = question;
     // Both are true of the moment before the statements run; nobody waits for them.
     const settled = this.#isSettled(question).catch(() => false);
     const until = name.endsNow
@@ -280,7 +296,7 @@ export class Answers {
         )
       : Promise.resolve(null);
     settled.then(share, () => share(false));
-    const made = await compute(signal, version.events);
+    const made = await compute(signal, { events: version.events, counted, asOf });
     const [isSettled, untilMs] = await Promise.all([settled, until]);
     if (isSettled || this.#lateness().eventsMs > 0) {
       this.#keep(name.name, {

@@ -2,14 +2,26 @@
 // their number is a version of them; joined ids, members of cohorts and properties of users carry growing versions of
 // their own. Equal versions mean equal answers.
 import type { People } from "../people/people.ts";
+import {
+  countingSettings,
+  dayCountsSql,
+  dayMs,
+  daysOf,
+  readDayCounts,
+  sumOf,
+  type CountedDays,
+  type DayScope,
+} from "../day-counts/count-days.ts";
 import { rangeSql } from "../events/bucket-sql.ts";
 import { Parameters } from "../sql/parameters.ts";
 import { fromTable, rollupTable } from "../sql/scope.ts";
 import { runStatement, type Store } from "../store/run-statement.ts";
-import { instantMsMax, instantMsMin } from "../time/instants.ts";
+import { instantMsMax } from "../time/instants.ts";
 import type { ReadScope } from "./read-scope.ts";
 
-const dayMs = 86_400_000;
+/** Of more names or days only the number of events is read: theirs would be long to send, and hardly anybody needs it. */
+const namesCountedMax = 12;
+const daysCountedMax = 400;
 
 export interface DataVersion {
   /** Of the events in scope. */
@@ -20,6 +32,12 @@ export interface DataVersion {
 
 /** Of people whose ids are not joined, where neither cohorts nor their properties are asked for: as `readDataVersion` says it. */
 export const plainPeopleVersion = JSON.stringify([false, [], 0, "", ""]);
+
+/** A version, and what was counted for it; undefined: only the sum of it. */
+export interface ReadVersion {
+  readonly version: DataVersion;
+  readonly counted: CountedDays | undefined;
+}
 
 interface Asked {
   readonly projectId: number;
@@ -34,9 +52,11 @@ export async function readDataVersion(
     people: People;
     userProperties: readonly string[];
   },
-): Promise<DataVersion> {
+): Promise<ReadVersion> {
   const { scope, people, userProperties } = asked;
   const parameters = new Parameters();
+  const days = daysToCount(scope);
+  const counting = days === undefined ? sumSql(scope, parameters) : dayCountsSql(days, parameters);
   const columns = [people.merged ? `(SELECT max(version) ${fromTable("persons", [])})` : "0"];
   const cohorts = [...people.cohorts.values()].sort((left, right) => left - right);
   columns.push(
@@ -52,15 +72,19 @@ export async function readDataVersion(
   const { rows } = await runStatement(
     store,
     {
-      // One thread: a few thousand rows, and a statement costs the less the fewer it wakes. Events are not one of the
-      // subqueries: that would be a fifth more work.
-      sql: `SELECT sum(events), ${columns.join(", ")} ${eventsSql(scope, parameters)} SETTINGS max_threads = 1`,
+      // Events are not one of the subqueries: that would be a fifth more work.
+      sql: `SELECT ${[...counting.columns, ...columns].join(", ")} ${counting.from} ${countingSettings}`,
       parameters: parameters.values,
     },
     asked,
   );
-  const [events, ...rest] = rows[0] ?? [];
-  return { events: Number(events ?? 0), people: JSON.stringify([people.merged, cohorts, ...rest]) };
+  const row = rows[0] ?? [];
+  const ofPeople = JSON.stringify([people.merged, cohorts, ...row.slice(counting.columns.length)]);
+  if (days === undefined) {
+    return { version: { events: Number(row[0] ?? 0), people: ofPeople }, counted: undefined };
+  }
+  const counts = readDayCounts(days, row);
+  return { version: { events: sumOf(counts), people: ofPeople }, counted: { ...days, counts } };
 }
 
 /** Time of the first event after an instant; undefined when there is none. */
@@ -73,17 +97,26 @@ export async function nextEventMs(store: Store, asked: Asked, afterMs: number): 
   return typeof found === "number" ? found : undefined;
 }
 
-/** The days that the scope touches, whole. */
-function eventsSql({ events, fromMs, endMs }: ReadScope, parameters: Parameters): string {
-  const days = {
-    fromMs: Math.floor(Math.max(fromMs, instantMsMin) / dayMs) * dayMs,
-    endMs: Math.min(Math.ceil(endMs / dayMs) * dayMs, instantMsMax + 1),
-  };
-  const range = rangeSql("rollup_day", days, parameters);
-  const names = events.filter((event) => event !== null);
-  if (names.length < events.length) return fromTable(rollupTable("rollup_day", null), [range]);
-  return fromTable("rollup_day", [
-    `event IN ${parameters.bind("Array(String)", [...new Set(names)])}`,
-    range,
-  ]);
+/** Undefined: too many. */
+function daysToCount(scope: ReadScope): DayScope | undefined {
+  const events = namesOf(scope);
+  const days = daysOf(scope);
+  const isFew = events.length <= namesCountedMax && days.endDay - days.fromDay <= daysCountedMax;
+  return isFew && events.length > 0 ? { events, ...days } : undefined;
+}
+
+/** Whoever looks at events of any name looks at all of them. */
+function namesOf({ events }: ReadScope): (string | null)[] {
+  return events.includes(null) ? [null] : [...new Set(events)];
+}
+
+function sumSql(scope: ReadScope, parameters: Parameters): { columns: string[]; from: string } {
+  const { fromDay, endDay } = daysOf(scope);
+  const range = rangeSql("rollup_day", { fromMs: fromDay * dayMs, endMs: endDay * dayMs }, parameters);
+  const names = namesOf(scope);
+  const from =
+    names[0] === null
+      ? fromTable(rollupTable("rollup_day", null), [range])
+      : fromTable("rollup_day", [`event IN ${parameters.bind("Array(String)", names)}`, range]);
+  return { columns: ["sum(events)"], from };
 }

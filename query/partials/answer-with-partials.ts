@@ -1,13 +1,10 @@
 // A question is answered with what is kept for it, and what it lacked is noted: what is asked often and costs much is
 // kept from then on without anybody having asked for it.
-import { rangeSql } from "../events/bucket-sql.ts";
+import { daysOf, sumOf } from "../day-counts/count-days.ts";
 import { planSlices } from "../events/plan-slices.ts";
 import type { QueryContext } from "../query-context.ts";
-import { Parameters } from "../sql/parameters.ts";
-import { fromTable, rollupTable } from "../sql/scope.ts";
-import { runStatement } from "../store/run-statement.ts";
 import type { QueryRun } from "../store/query-run.ts";
-import { instantMsMax, instantMsMin } from "../time/instants.ts";
+import { instantMsMin } from "../time/instants.ts";
 import type { Wanted } from "./find-cover.ts";
 import { dayMs } from "./kept-days.ts";
 import { loadPartials, type Partials } from "./load-partials.ts";
@@ -55,21 +52,7 @@ async function countRows(
   missing: readonly Wanted[],
   range: { readonly fromMs: number; readonly endMs: number },
 ): Promise<number> {
-  const parameters = new Parameters();
-  const names = missing.flatMap(({ event }) => event ?? []);
-  const days = {
-    fromMs: Math.floor(Math.max(range.fromMs, instantMsMin) / dayMs) * dayMs,
-    endMs: Math.min(range.endMs, instantMsMax + 1),
-  };
-  const inRange = rangeSql("rollup_day", days, parameters);
-  const from =
-    names.length < missing.length
-      ? fromTable(rollupTable("rollup_day", null), [inRange])
-      : fromTable("rollup_day", [inRange, `event IN ${parameters.bind("Array(String)", names)}`]);
-  const { rows } = await runStatement(
-    run.store,
-    { sql: `SELECT sum(events) ${from}`, parameters: parameters.values },
-    run,
-  );
-  return Number(rows[0]?.[0] ?? 0);
+  const names = [...new Set(missing.map(({ event }) => event))];
+  const events = names.includes(null) ? [null] : names;
+  return sumOf(await run.dayCounts({ events, ...daysOf(range) }));
 }

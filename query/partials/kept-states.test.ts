@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
+import { checkReads, nothingExpired } from "../expiry/expiry.ts";
 import type { QueryRun } from "../store/query-run.ts";
+import type { Statement } from "../store/run-statement.ts";
 import { KeptStates, type DayStates } from "./kept-states.ts";
 
 /** Rows of the store, and how often it was asked. */
@@ -7,12 +9,14 @@ function create() {
   const clock = { ms: 0 };
   const store = { rows: [["order", 10, 7, 100]] as (string | number)[][], asked: 0 };
   const states = new KeptStates(() => clock.ms);
-  const run = (epoch = "0", projectId = 1): QueryRun =>
+  const run = (epoch = "0", projectId = 1, expiry = nothingExpired): QueryRun =>
     ({
       projectId,
       epoch,
-      rows: () => {
+      expiry,
+      rows: (_plan: unknown, statement: Statement) => {
         store.asked += 1;
+        checkReads([statement], expiry);
         return Promise.resolve(store.rows);
       },
     }) as unknown as QueryRun;
@@ -33,6 +37,18 @@ it("asks the store once while days are what they were, also for parts of the ran
   await states.read(run(), { ...wanted, fromDay: 5 }, always);
   expect(store.asked).toBe(1);
   await states.read(run(), { ...wanted, endDay: 21 }, always);
+  expect(store.asked).toBe(2);
+});
+
+it("reads days before the range as well, which the next one may begin with, unless they are gone", async () => {
+  const { states, run, store, wanted } = create();
+  await states.read(run(), { ...wanted, fromDay: 150, endDay: 160 }, always);
+  await states.read(run(), { ...wanted, fromDay: 128, endDay: 160 }, always);
+  expect(store.asked).toBe(1);
+  const expiry = { rawGone: [], aggregatesFromMs: 140 * 86_400_000 };
+  const after = run("1", 1, expiry);
+  await states.read(after, { ...wanted, fromDay: 150, endDay: 160 }, always);
+  await states.read(after, { ...wanted, fromDay: 140, endDay: 160 }, always);
   expect(store.asked).toBe(2);
 });
 

@@ -6,6 +6,7 @@
 import { rangeSql } from "../events/bucket-sql.ts";
 import { Parameters } from "../sql/parameters.ts";
 import { fromTable } from "../sql/scope.ts";
+import type { Expiry } from "../expiry/expiry.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import { dayMs } from "./kept-days.ts";
 
@@ -37,6 +38,8 @@ const heldDaysMax = 300_000;
 const heldMsMax = 60_000;
 /** A day that is not as it was held is looked for again after this: it may have been computed meanwhile. */
 const lookAgainMs = 5_000;
+/** What is read begins at a multiple of this. */
+const daysAtOnce = 128;
 
 interface Held extends DayRange {
   readonly readMs: number;
@@ -66,8 +69,10 @@ export class KeptStates {
       if (ageMs < lookAgainMs || (ageMs < heldMsMax && isTrue(held.states))) return held.states;
     }
     const readMs = this.#now();
-    const states = await readStates(run, wanted);
-    this.#hold(key, { fromDay: wanted.fromDay, endDay: wanted.endDay, readMs, states, size: sizeOf(states) });
+    const { endDay } = wanted;
+    const fromDay = beginningOf(wanted, run.expiry);
+    const states = await readStates(run, { ...wanted, fromDay });
+    this.#hold(key, { fromDay, endDay, readMs, states, size: sizeOf(states) });
     return states;
   }
 
@@ -85,6 +90,16 @@ export class KeptStates {
     this.#size -= this.#held.get(key)?.size ?? 0;
     this.#held.delete(key);
   }
+}
+
+/**
+ * A little before the range, for the next one begins there: few more rows now instead of another statement then. Not of
+ * all names, which may be many, and not where counts are gone.
+ */
+function beginningOf({ event, fromDay }: StatesWanted, { aggregatesFromMs }: Expiry): number {
+  if (event === null) return fromDay;
+  const firstDay = aggregatesFromMs === undefined ? -Infinity : Math.ceil(aggregatesFromMs / dayMs);
+  return Math.min(fromDay, Math.max(Math.floor(fromDay / daysAtOnce) * daysAtOnce, firstDay));
 }
 
 /** At least 1, so that entries without days are bounded, too. */

@@ -3,12 +3,9 @@
 import type { JobKind } from "#schemas/jobs/job.ts";
 import type { Accuracy } from "#schemas/query/range.ts";
 import { callService } from "#streams/call-service.ts";
+import { daysOf, sumOf } from "../day-counts/count-days.ts";
 import type { QueryContext } from "../query-context.ts";
-import { Parameters } from "../sql/parameters.ts";
-import { fromTable } from "../sql/scope.ts";
 import type { QueryRun } from "../store/query-run.ts";
-import { instantMsMax } from "../time/instants.ts";
-import { rangeSql } from "../events/bucket-sql.ts";
 import { confidence, CountBounds } from "./bounds.ts";
 import { rateOf, sampleOf } from "../people/sample.ts";
 import { scaleAnswer, type BoundsOf } from "./scale-answer.ts";
@@ -18,7 +15,6 @@ const rowsWanted = 2_500_000;
 /** A question of `fast` is answered exactly up to so many rows. */
 const rowsFastMax = 5_000_000;
 const jobMsMax = 1_000;
-const dayMs = 86_400_000;
 
 /** Rows that an exact answer reads. */
 export interface RowsRead {
@@ -89,18 +85,7 @@ export async function answerSampled<Request, Answer extends object>(
 
 /** By whole days, so at least as many as are read. */
 async function countRows(run: QueryRun, { events, fromMs, endMs }: RowsRead): Promise<number> {
-  const parameters = new Parameters();
-  const days = {
-    fromMs: Math.floor(fromMs / dayMs) * dayMs,
-    endMs: Math.min(Math.ceil(endMs / dayMs) * dayMs, instantMsMax + 1),
-  };
-  const conditions = [rangeSql("rollup_day", days, parameters)];
-  if (events !== undefined) conditions.push(`event IN ${parameters.bind("Array(String)", events)}`);
-  const rows = await run.rows(
-    { step: "how many rows there are", sources: [] },
-    { sql: `SELECT sum(events) ${fromTable("rollup_day", conditions)}`, parameters: parameters.values },
-  );
-  return Number(rows[0]?.[0] ?? 0);
+  return sumOf(await run.dayCounts({ events: events ?? [null], ...daysOf({ fromMs, endMs }) }));
 }
 
 /** Undefined when none was begun: the answer of the sample does not depend on it. */

@@ -2,11 +2,11 @@
 // before, and from the store only what is in neither or has changed. A day's number of rows in `rollup_day` is its
 // version: events are only added, each exactly once, so a column that holds as many rows of a day holds all of them,
 // until somebody was erased. Late events, a restart or an eviction change the speed of an answer, never the answer.
+import type { DayCounts } from "../day-counts/count-days.ts";
 import type { QueryMetrics } from "../metrics.ts";
 import type { QueryRun } from "../store/query-run.ts";
 import type { TaskPool } from "../task-pool.ts";
 import { instantMsMax } from "../time/instants.ts";
-import { countDays } from "./count-days.ts";
 import type { ColumnFiles, NamedColumn } from "./files/column-files.ts";
 import { loadColumn, UnreadableFile } from "./load-column.ts";
 import { dayMs, type StepList } from "./step-list.ts";
@@ -139,7 +139,7 @@ export class StepColumns {
       this.#plan(run, { event, kind: "tail", fromMs: Math.max(openMs, fromMs), endMs, withFiles }),
     );
     const plans = [...bases, ...tails];
-    const counts = await countDays(run, range.events, plans);
+    const counts = await countsOf(run, plans);
     return plans.map((plan) => compare(plan, { fromMs, endMs }, counts.get(plan.event)));
   }
 
@@ -236,6 +236,22 @@ export class StepColumns {
     }
     metrics?.residentBytes.set(this.#bytes);
   }
+}
+
+/** Those of single events and those of any event lie in tables of their own. */
+async function countsOf(run: QueryRun, plans: readonly Plan[]): Promise<DayCounts> {
+  const covering = plans.filter(({ days }) => days > 0);
+  if (covering.length === 0) return new Map();
+  const days = {
+    fromDay: Math.min(...covering.map(({ fromMs }) => fromMs)) / dayMs,
+    endDay: Math.max(...covering.map((plan) => plan.fromMs / dayMs + plan.days)),
+  };
+  const names = [...new Set(plans.map(({ event }) => event))];
+  const groups = [names.filter((name) => name !== null), names.filter((name) => name === null)];
+  const counts = await Promise.all(
+    groups.filter(({ length }) => length > 0).map((events) => run.dayCounts({ events, ...days })),
+  );
+  return new Map(counts.flatMap((each) => [...each]));
 }
 
 function nameOf({ projectId, epoch }: QueryRun, event: string | null): NamedColumn {

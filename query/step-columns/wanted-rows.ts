@@ -44,7 +44,7 @@ export function isFile(held: Held | ColumnFile | undefined): held is ColumnFile 
   return held !== undefined && "path" in held;
 }
 
-/** What of it is not held as it is now. */
+/** What of it is not held as it is now; `counts`: rows by day since 1970. */
 export function compare(
   plan: Plan,
   asked: { readonly fromMs: number; readonly endMs: number },
@@ -55,7 +55,7 @@ export function compare(
   const stale: number[] = [];
   let [rows, rowsAsked, rowsToLoad] = [0, 0, 0];
   for (let day = 0; day < days; day += 1) {
-    const now = counts?.get(fromMs + day * dayMs) ?? 0;
+    const now = counts?.get(fromMs / dayMs + day) ?? 0;
     const startMs = fromMs + day * dayMs;
     dayRows[day] = now;
     rows += now;

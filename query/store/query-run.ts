@@ -2,9 +2,19 @@
 import type { SampledMeta } from "#schemas/query/meta.ts";
 import type { People } from "../people/people.ts";
 import type { Sample } from "../people/sample.ts";
+import {
+  countingSettings,
+  countsWithin,
+  dayCountsSql,
+  readDayCounts,
+  type CountedDays,
+  type DayCounts,
+  type DayScope,
+} from "../day-counts/count-days.ts";
 import { checkReads, nothingExpired, type Expiry } from "../expiry/expiry.ts";
 import { explainStatement } from "./explain-statement.ts";
 import { runStatement, type Statement, type Store } from "./run-statement.ts";
+import { Parameters } from "../sql/parameters.ts";
 import { streamRows } from "./stream-rows.ts";
 
 /** How one statement is answered, for `explain`. */
@@ -26,6 +36,8 @@ export interface QueryScope {
   readonly epoch?: string;
   /** What is gone; default nothing. */
   readonly expiry?: Expiry;
+  /** Counted just now, while it was looked whether a kept answer is still true. */
+  readonly counted?: CountedDays | undefined;
 }
 
 /** Statements of one query that run at once. */
@@ -43,6 +55,7 @@ export class QueryRun implements QueryScope {
   /** What is approximated, and how; said in `meta`. */
   readonly notes = new Set<string>();
   #people: People;
+  readonly #counted: CountedDays | undefined;
   readonly #sources = new Set<string>();
   readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
 
@@ -53,6 +66,7 @@ export class QueryRun implements QueryScope {
     this.epoch = scope.epoch ?? "0";
     this.expiry = scope.expiry ?? nothingExpired;
     this.#people = scope.people;
+    this.#counted = scope.counted;
   }
 
   get people(): People {
@@ -69,6 +83,19 @@ export class QueryRun implements QueryScope {
     const { rows, rowsRead } = await runStatement(this.store, statement, this);
     this.record(plan, statement, rowsRead);
     return rows;
+  }
+
+  /** How many events there are each day: as was counted for this question already, where that holds all of it. */
+  async dayCounts(scope: DayScope): Promise<DayCounts> {
+    const known = countsWithin(this.#counted, scope);
+    if (known !== undefined) return known;
+    const parameters = new Parameters();
+    const { columns, from } = dayCountsSql(scope, parameters);
+    const rows = await this.rows(
+      { step: "how many events there are each day", sources: [] },
+      { sql: `SELECT ${columns.join(", ")} ${from} ${countingSettings}`, parameters: parameters.values },
+    );
+    return readDayCounts(scope, rows[0] ?? []);
   }
 
   /** The answer as RowBinary, in pieces, for millions of rows; who reads adds what was read to `rowsRead`. */

@@ -1,13 +1,15 @@
 // How far the data of a funnel has come: events per UTC day, and joins of ids.
+import { daysOf } from "../../day-counts/count-days.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { Parameters } from "../../sql/parameters.ts";
-import { fromTable, rollupTable } from "../../sql/scope.ts";
+import { fromTable, type EventTable } from "../../sql/scope.ts";
 import { instantMsMax } from "../../time/instants.ts";
 import { rangeSql } from "../bucket-sql.ts";
 import { eventsOf, funnelTable } from "../funnel/plan.ts";
 import type { FunnelRequest } from "../funnel/request.ts";
 
 export const dayMs = 86_400_000;
+const rollup: EventTable = "rollup_day";
 
 /** Events of a funnel's names by UTC day. */
 export class DayCounts {
@@ -53,19 +55,14 @@ export async function readRollupCounts(
   request: FunnelRequest,
   range: Range,
 ): Promise<DayCounts> {
-  const parameters = new Parameters();
-  const names = eventsOf(request);
-  const conditions = [
-    rangeSql("rollup_day", wholeDays(range), parameters),
-    ...(names === undefined ? [] : [`event IN ${parameters.bind("Array(String)", names)}`]),
-  ];
-  const table = rollupTable("rollup_day", names === undefined ? null : "");
-  return readCounts(
-    run,
-    { step: "events by day", table },
-    `SELECT intDiv(toUnixTimestamp64Second(day), 86400) AS number, sum(events) AS events ${fromTable(table, conditions)}
-     GROUP BY number ORDER BY number`,
-    parameters,
+  const counts = await run.dayCounts({ events: eventsOf(request) ?? [null], ...daysOf(range) });
+  run.useSource(rollup);
+  const ofDays = new Map<number, number>();
+  for (const ofName of counts.values()) {
+    for (const [day, events] of ofName) ofDays.set(day, (ofDays.get(day) ?? 0) + events);
+  }
+  return new DayCounts(
+    [...ofDays].map(([day, events]) => ({ day, events })).sort((left, right) => left.day - right.day),
   );
 }
 
@@ -78,22 +75,14 @@ export async function readRowCounts(run: QueryRun, request: FunnelRequest, range
     rangeSql(table, wholeDays(range), parameters),
     ...(names === undefined ? [] : [`event IN ${parameters.bind("Array(String)", names)}`]),
   ];
-  return readCounts(
-    run,
-    { step: "rows by day", table },
-    `SELECT toInt64(floor(toUnixTimestamp64Milli(timestamp) / 86400000)) AS number, count() AS events
+  const rows = await run.rows(
+    { step: "rows by day", sources: [table] },
+    {
+      sql: `SELECT toInt64(floor(toUnixTimestamp64Milli(timestamp) / 86400000)) AS number, count() AS events
      ${fromTable(table, conditions)} GROUP BY number ORDER BY number`,
-    parameters,
+      parameters: parameters.values,
+    },
   );
-}
-
-async function readCounts(
-  run: QueryRun,
-  { step, table }: { step: string; table: string },
-  sql: string,
-  parameters: Parameters,
-): Promise<DayCounts> {
-  const rows = await run.rows({ step, sources: [table] }, { sql, parameters: parameters.values });
   return new DayCounts(rows.map((row) => ({ day: Number(row[0]), events: Number(row[1]) })));
 }
 

@@ -1,10 +1,8 @@
 // Trends from request to answer: plan ▸ compile ▸ run ▸ shape.
 import type { TrendsAnswerSeries } from "#schemas/query/trends.ts";
-import { Parameters } from "../../sql/parameters.ts";
-import { fromTable } from "../../sql/scope.ts";
+import { daysOf, sumOf } from "../../day-counts/count-days.ts";
 import { mapBounded, type QueryRun } from "../../store/query-run.ts";
 import type { Statement } from "../../store/run-statement.ts";
-import { rangeSql } from "../bucket-sql.ts";
 import type { Shortcuts } from "../../partials/shortcuts.ts";
 import { isQuantile } from "./aggregate-sql.ts";
 import { compileRows, compileSlices, compileTop, type LineSource } from "./compile.ts";
@@ -114,19 +112,8 @@ function lineSource(breakdown: TrendBreakdown, top: readonly (string | null)[]):
 /** Looks at how many events there are before all their values are asked into memory. */
 async function quantileIsExact(run: QueryRun, series: TrendSeries, period: Period): Promise<boolean> {
   if (!isQuantile(series.math)) return true;
-  const dayMs = 86_400_000;
-  const days = {
-    fromMs: Math.floor(period.fromMs / dayMs) * dayMs,
-    endMs: Math.ceil(period.endMs / dayMs) * dayMs,
-  };
-  const parameters = new Parameters();
-  const conditions = [rangeSql("rollup_day", days, parameters)];
-  if (series.event !== null) conditions.push(`event = ${parameters.bind("String", series.event)}`);
-  const rows = await run.rows(
-    { step: `how many values ${series.label} has`, sources: [] },
-    { sql: `SELECT sum(events) ${fromTable("rollup_day", conditions)}`, parameters: parameters.values },
-  );
-  const exact = Number(rows[0]?.[0] ?? 0) <= exactQuantileEventsMax;
+  const counts = await run.dayCounts({ events: [series.event], ...daysOf(period) });
+  const exact = sumOf(counts) <= exactQuantileEventsMax;
   if (!exact) run.notes.add(`${series.math} of ${series.label} is approximated (t-digest)`);
   return exact;
 }
