@@ -4,16 +4,7 @@ import { MillraceError } from "#schemas/errors.ts";
 import type { Statement } from "../store/run-statement.ts";
 import type { QueryRun, StatementPlan } from "../store/query-run.ts";
 import type { TaskPool } from "../task-pool.ts";
-import {
-  countOverlaps,
-  countTimes,
-  countTurnover,
-  type Overlaps,
-  type OverlapsTask,
-  type TimesTask,
-  type Turnover,
-  type TurnoverTask,
-} from "./count-sets.ts";
+import { countOverlaps, countTimes, type Overlaps, type OverlapsTask, type TimesTask } from "./count-sets.ts";
 
 /** Sets of one statement; 1 billion events of 20 million people have 400 MB of them for 90 days. */
 const setBytesMax = 1024 ** 3;
@@ -76,20 +67,6 @@ export async function timesOf(
     ...Uint32Array[],
   ];
   for (const part of rest) addUp(first, part);
-  return first;
-}
-
-export async function turnoverOf(
-  task: Omit<TurnoverTask, "part">,
-  pool: TaskPool | undefined,
-): Promise<Turnover> {
-  const [first, ...rest] = (await inParts(countTurnover, task, task.sets.length, pool)) as [
-    Turnover,
-    ...Turnover[],
-  ];
-  for (const part of rest) {
-    for (const name of ["sizes", "fresh", "stayed", "left"] as const) addUp(first[name], part[name]);
-  }
   return first;
 }
 

@@ -1,7 +1,7 @@
 // Counts over sets as the store sends them, of every shape of container, against plain sets.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../testing/test-database.ts";
-import { countOverlaps, countTimes, countTurnover } from "./count-sets.ts";
+import { countOverlaps, countTimes } from "./count-sets.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -42,7 +42,6 @@ async function read(): Promise<{ bytes: Uint8Array; sets: Set<number>[] }> {
 
 const shared = (one: Set<number>, other: Set<number>): number =>
   [...one].filter((each) => other.has(each)).length;
-const missing = (one: Set<number>, other: Set<number>): number => one.size - shared(one, other);
 const count = sources.length;
 const parts = (of: number): { index: number; of: number }[] =>
   Array.from({ length: of }, (_, index) => ({ index, of }));
@@ -72,19 +71,6 @@ it.each([1, 3])("agree with plain sets, in parts: %i", async (of) => {
   const expectedTimes = new Array<number>(count + 1).fill(0);
   for (const many of everybody.values()) expectedTimes[many] = (expectedTimes[many] as number) + 1;
   expect(times).toEqual(expectedTimes);
-
-  const turnovers = parts(of).map((part) => countTurnover({ sets: bytes, count, part }));
-  const before = (place: number): Set<number> => sets[place - 1] ?? new Set();
-  const ever = (place: number): Set<number> => new Set(sets.slice(0, place).flatMap((set) => [...set]));
-  expect(sum(turnovers.map(({ stayed }) => stayed))).toEqual(
-    places.map((place) => shared(sets[place] as Set<number>, before(place))),
-  );
-  expect(sum(turnovers.map(({ fresh }) => fresh))).toEqual(
-    places.map((place) => missing(sets[place] as Set<number>, ever(place))),
-  );
-  expect(sum(turnovers.map(({ left }) => left))).toEqual(
-    places.map((place) => missing(before(place), sets[place] as Set<number>)),
-  );
 });
 
 it("compares rows with the later ones of themselves", async () => {

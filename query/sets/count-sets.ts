@@ -1,6 +1,6 @@
-// What is counted over sets of people: how many each two share, in how many sets each person is, who is new and who
-// comes back from one set to the next. Container by container, so that what is compared stays in the processor's
-// cache; the parts of a count take every second (third, …) container each and are added up.
+// What is counted over sets of people: how many each two share, in how many sets each person is. Container by
+// container, so that what is compared stays in the processor's cache; the parts of a count take every second (third,
+// …) container each and are added up.
 import { createBitCounter, setsAtOnceMax } from "./bit-counter.ts";
 import { createBitRuns, type BitRuns } from "./shared-bits.ts";
 import {
@@ -136,65 +136,6 @@ export function countTimes({ sets: bytes, numbers, part }: TimesTask): Uint32Arr
   }
   people[0] = 0;
   return people;
-}
-
-/** Rows of [place] and a set; places count from 0: all history, then one interval after the other. */
-export interface TurnoverTask {
-  readonly sets: Uint8Array;
-  readonly count: number;
-  readonly part: Part;
-}
-
-/** One entry for each place. */
-export interface Turnover {
-  readonly sizes: Uint32Array;
-  /** In no set before. */
-  readonly fresh: Uint32Array;
-  /** In the set just before, too. */
-  readonly stayed: Uint32Array;
-  /** In the set just before, and not in this one. */
-  readonly left: Uint32Array;
-}
-
-export function countTurnover({ sets: bytes, count, part }: TurnoverTask): Turnover {
-  const sets: (StoredSet | undefined)[] = new Array(count).fill(undefined);
-  for (const set of readSets(bytes, 1)) sets[set.numbers[0] as number] = set;
-  const result = {
-    sizes: new Uint32Array(count),
-    fresh: new Uint32Array(count),
-    stayed: new Uint32Array(count),
-    left: new Uint32Array(count),
-  };
-  const add = (counts: Uint32Array, place: number, value: number): void => {
-    counts[place] = (counts[place] as number) + value;
-  };
-  const runs = createBitRuns(3 * containerBytes);
-  const words = new Uint32Array(runs.bytes.buffer, 0, (3 * containerBytes) / 4);
-  const wordsOf = containerBytes / 4;
-  for (const key of keysOf([sets], part)) {
-    runs.bytes.fill(0, 0, 3 * containerBytes);
-    // The first 8 KB hold everybody so far, the other two take turns: this set and the one before.
-    let [at, beforeAt, sizeBefore] = [containerBytes, 2 * containerBytes, 0];
-    for (let place = 0; place < count; place += 1) {
-      const container = sets[place]?.containers.get(key);
-      const size = container?.size ?? 0;
-      let stayed = 0;
-      if (container === undefined) runs.bytes.fill(0, at, at + containerBytes);
-      else {
-        writeBits(bytes, container, runs.bytes, at);
-        stayed = runs.sharedBits(at, beforeAt, containerBytes);
-        add(result.fresh, place, size - runs.sharedBits(at, 0, containerBytes));
-        for (let word = 0; word < wordsOf; word += 1) {
-          words[word] = (words[word] as number) | (words[at / 4 + word] as number);
-        }
-      }
-      add(result.sizes, place, size);
-      add(result.stayed, place, stayed);
-      add(result.left, place, sizeBefore - stayed);
-      [at, beforeAt, sizeBefore] = [beforeAt, at, size];
-    }
-  }
-  return result;
 }
 
 /** The upper halves of all numbers that belong to this part. */
