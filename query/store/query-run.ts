@@ -55,7 +55,7 @@ export class QueryRun implements QueryScope {
   /** What is approximated, and how; said in `meta`. */
   readonly notes = new Set<string>();
   #people: People;
-  readonly #counted: CountedDays | undefined;
+  #counted: CountedDays | undefined;
   readonly #sources = new Set<string>();
   readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
 
@@ -95,7 +95,9 @@ export class QueryRun implements QueryScope {
       { step: "how many events there are each day", sources: [] },
       { sql: `SELECT ${columns.join(", ")} ${from} ${countingSettings}`, parameters: parameters.values },
     );
-    return readDayCounts(scope, rows[0] ?? []);
+    const counts = readDayCounts(scope, rows[0] ?? []);
+    this.#counted ??= { ...scope, counts };
+    return counts;
   }
 
   /** The answer as RowBinary, in pieces, for millions of rows; who reads adds what was read to `rowsRead`. */

@@ -182,8 +182,7 @@ it("explains its statements", async () => {
   const answer = await ask({ explain: true, breakdown: { property: "country" } });
   const steps = (answer.explain as { step: string; store: string[] }[]).map(({ step }) => step);
   expect(steps).toEqual([
-    "how many rows there are",
-    "how many events there are",
+    "how many events there are each day",
     "events of group 1 of 1",
     "values of the breakdown",
   ]);

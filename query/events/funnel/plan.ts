@@ -1,10 +1,7 @@
 // How a funnel's rows are read: from which table, and in how many groups of people, so that each fits into memory.
+import { daysOf, type DayScope } from "../../day-counts/count-days.ts";
 import { tableOf } from "../../sql/filters.ts";
-import { Parameters } from "../../sql/parameters.ts";
-import { fromTable } from "../../sql/scope.ts";
 import { instantMsMax } from "../../time/instants.ts";
-import type { Statement } from "../../store/run-statement.ts";
-import { rangeSql } from "../bucket-sql.ts";
 import type { FunnelRequest } from "./request.ts";
 
 export interface FunnelPlan {
@@ -23,8 +20,6 @@ const groupsMax = 64;
 const groupsOfJobMax = 1_024;
 /** Where people differ much, a group may be larger than wanted, up to this. */
 export const groupRowsMax = 16_000_000;
-
-const dayMs = 86_400_000;
 
 export function groupsAllowed(inBackground: boolean | undefined): number {
   return inBackground === true ? groupsOfJobMax : groupsMax;
@@ -65,18 +60,7 @@ export function eventsOf({
   return [...names];
 }
 
-/** How many rows there are at most, by whole days. One column. */
-export function compileEstimate(request: FunnelRequest): Statement {
-  const parameters = new Parameters();
-  const { fromMs, endMs } = rowsRange(request);
-  const days = { fromMs: Math.floor(fromMs / dayMs) * dayMs, endMs: Math.ceil(endMs / dayMs) * dayMs };
-  const conditions = [
-    rangeSql("rollup_day", { ...days, endMs: Math.min(days.endMs, instantMsMax + 1) }, parameters),
-  ];
-  const names = eventsOf(request);
-  if (names !== undefined) conditions.push(`event IN ${parameters.bind("Array(String)", names)}`);
-  return {
-    sql: `SELECT sum(events) ${fromTable("rollup_day", conditions)}`,
-    parameters: parameters.values,
-  };
+/** The days whose events are read, and of which names; null: of any. */
+export function daysToRead(request: FunnelRequest): DayScope {
+  return { events: eventsOf(request) ?? [null], ...daysOf(rowsRange(request)) };
 }

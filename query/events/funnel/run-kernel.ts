@@ -2,11 +2,12 @@
 import { MillraceError } from "#schemas/errors.ts";
 import { sampledTable } from "../../sampling/sampled-table.ts";
 import { rateOf } from "../../people/sample.ts";
+import { sumOf } from "../../day-counts/count-days.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import { readColumns } from "../../store/read-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import {
-  compileEstimate,
+  daysToRead,
   groupRowsMax,
   groupRowsWanted,
   groupsAllowed,
@@ -55,12 +56,9 @@ export async function runKernel(
       return { plan: { table: "steps", groups: outcomes.length, rowsExpected: 0 }, outcomes };
     }
   }
-  const estimated = await run.rows(
-    { step: "how many events there are", sources: [] },
-    compileEstimate(request),
-  );
+  const estimated = sumOf(await run.dayCounts(daysToRead(request)));
   const { sample } = run.people;
-  const rows = Math.ceil(Number(estimated[0]?.[0] ?? 0) * (sample === undefined ? 1 : rateOf(sample)));
+  const rows = Math.ceil(estimated * (sample === undefined ? 1 : rateOf(sample)));
   const groupsAtMost = groupsAllowed(run.store.inBackground);
   if (rows > groupRowsWanted * groupsAtMost) throw tooManyRows(rows, groupRowsWanted * groupsAtMost);
   const suggested = planFunnel(request, rows, groupsAtMost);
