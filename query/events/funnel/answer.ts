@@ -1,13 +1,14 @@
 // Funnels from request to answer: plan ▸ read ▸ kernel ▸ shape.
 import type { FunnelAnswer, FunnelBreakdown } from "#schemas/query/funnel.ts";
 import { breakdownNone, breakdownOther } from "#schemas/query/trends.ts";
+import { dayMs, daysOf } from "../../day-counts/count-days.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { StepColumns } from "../../step-columns/step-columns.ts";
 import type { TaskPool } from "../../task-pool.ts";
 import { compileValueNames, noneValue } from "./compile.ts";
 import { buildHistogram } from "./histogram.ts";
 import type { FunnelOutcome } from "./kernel/funnel-rows.ts";
-import type { FunnelPlan } from "./plan.ts";
+import { beginnersOf, type FunnelPlan } from "./plan.ts";
 import type { FunnelRequest } from "./request.ts";
 import { runKernel, runResident, type KernelOptions } from "./run-kernel.ts";
 import { seconds, shapeSteps, shapeTrend } from "./shape.ts";
@@ -16,6 +17,9 @@ import { timesOf, type StepSummary } from "./summarize-step.ts";
 
 /** Values beyond the limit that are named to put ties in order; more of them are taken in any order. */
 const tiesNamedMax = 2_000;
+
+/** Names of values are looked for on one day first in ranges of so many. */
+const daysToLookThroughMin = 8;
 
 type Answer = Omit<FunnelAnswer, "meta" | "explain">;
 
@@ -127,12 +131,37 @@ async function valueNames(
   plan: FunnelPlan,
   numbers: readonly number[],
 ): Promise<Map<number, string>> {
-  if (numbers.length === 0) return new Map();
-  const rows = await run.rows(
-    { step: "values of the breakdown", sources: [plan.table] },
-    compileValueNames(request, { people: run.people, plan, numbers }),
-  );
-  return new Map(rows.map((row) => [Number(row[0]), String(row[1])]));
+  const names = new Map<number, string>();
+  const read = async (range: { fromMs: number; endMs: number }): Promise<void> => {
+    const missing = numbers.filter((number) => !names.has(number));
+    if (missing.length === 0) return;
+    const rows = await run.rows(
+      { step: "values of the breakdown", sources: [plan.table] },
+      compileValueNames(request, { people: run.people, plan, numbers: missing, range }),
+    );
+    for (const [number, text] of rows) names.set(Number(number), String(text));
+  };
+  // What is common on the whole is there on one day, too.
+  const day = await busiestDay(request, run);
+  if (day !== undefined) await read(day);
+  await read(request);
+  return names;
+}
+
+/** Undefined where all of the range is hardly more than that. */
+async function busiestDay(
+  request: FunnelRequest,
+  run: QueryRun,
+): Promise<{ fromMs: number; endMs: number } | undefined> {
+  const days = daysOf(request);
+  if (days.endDay - days.fromDay < daysToLookThroughMin) return undefined;
+  const counts = await run.dayCounts({ events: beginnersOf(request) ?? [null], ...days });
+  let [busiest, most] = [days.fromDay, 0];
+  for (const ofName of counts.values()) {
+    for (const [day, count] of ofName) if (count > most) [busiest, most] = [day, count];
+  }
+  const fromMs = Math.max(busiest * dayMs, request.fromMs);
+  return { fromMs, endMs: Math.min((busiest + 1) * dayMs, request.endMs) };
 }
 
 function timesToConvert(

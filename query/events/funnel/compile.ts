@@ -13,7 +13,7 @@ import type { NumberColumn } from "../../store/native-columns.ts";
 import type { Statement } from "../../store/run-statement.ts";
 import { rangeSql } from "../bucket-sql.ts";
 import { eventConditions, type EventSelector } from "../event-conditions.ts";
-import { eventsOf, rowsRange, type FunnelPlan } from "./plan.ts";
+import { beginnersOf, eventsOf, rowsRange, type FunnelPlan } from "./plan.ts";
 import type { FunnelRequest } from "./request.ts";
 
 /** Value of an event that lacks the property: above every number that stands for a value, so it sorts last. */
@@ -84,17 +84,21 @@ export function compileRows(request: FunnelRequest, options: RowsOptions): State
 /** The texts that numbers stand for. Columns: number, text. */
 export function compileValueNames(
   request: FunnelRequest,
-  options: { readonly people: People; readonly plan: FunnelPlan; readonly numbers: readonly number[] },
+  options: {
+    readonly people: People;
+    readonly plan: FunnelPlan;
+    readonly numbers: readonly number[];
+    readonly range: { readonly fromMs: number; readonly endMs: number };
+  },
 ): Statement {
   const { breakdown } = request;
   if (breakdown === undefined || "cohorts" in breakdown) throw new Error("funnel: only values have names");
   const context: SqlContext = { parameters: new Parameters(), people: options.people };
   const text = valueTextSql(breakdown, context);
   const { table } = options.plan;
-  const first = request.order === "unordered" ? request.steps : request.steps.slice(0, 1);
-  const names = eventsOf({ order: "ordered", steps: first, exclusions: [] });
+  const names = beginnersOf(request);
   const conditions = [
-    rangeSql(table, request, context.parameters),
+    rangeSql(table, options.range, context.parameters),
     ...(names === undefined ? [] : [`event IN ${context.parameters.bind("Array(String)", names)}`]),
     `has(${context.parameters.bind("Array(Int64)", options.numbers)}, value_number)`,
   ];

@@ -60,6 +60,12 @@ export function eventsOf({
   return [...names];
 }
 
+/** Names of the events that attempts may begin with, or undefined when any may. */
+export function beginnersOf({ order, steps }: Pick<FunnelRequest, "order" | "steps">): string[] | undefined {
+  const first = order === "unordered" ? steps : steps.slice(0, 1);
+  return eventsOf({ order: "ordered", steps: first, exclusions: [] });
+}
+
 /** The days whose events are read, and of which names; null: of any. */
 export function daysToRead(request: FunnelRequest): DayScope {
   return { events: eventsOf(request) ?? [null], ...daysOf(rowsRange(request)) };
