@@ -22,6 +22,8 @@ export interface Column {
 
 export interface Columns {
   readonly columns: readonly Column[];
+  /** From the first one that any of them covers up to the last one. */
+  readonly days: number;
   readonly rows: number;
   /** Rows that had to be read from the store. */
   readonly rowsLoaded: number;
@@ -99,7 +101,19 @@ export class StepColumns {
       parts: held[index]?.lists ?? [],
       tail: held[range.events.length + index]?.lists ?? [],
     }));
-    return { columns, rows: sum((each) => each.rows), rowsLoaded };
+    const days = daysOf(held.flatMap((each) => each ?? []));
+    return { columns, days, rows: sum((each) => each.rows), rowsLoaded };
+  }
+
+  /** True when only the latest days, if anything, would have to be read. */
+  async holds(run: QueryRun, range: ColumnsRange): Promise<boolean> {
+    const wanted = await this.#wantedOf(run, range, false);
+    return (
+      this.#fit(wanted) &&
+      wanted.every(({ kind, stale, rowsToLoad }) =>
+        kind === "base" ? stale.length === 0 : rowsToLoad <= rowsAlways,
+      )
+    );
   }
 
   /**
@@ -252,6 +266,12 @@ async function countsOf(run: QueryRun, plans: readonly Plan[]): Promise<DayCount
     groups.filter(({ length }) => length > 0).map((events) => run.dayCounts({ events, ...days })),
   );
   return new Map(counts.flatMap((each) => [...each]));
+}
+
+function daysOf(held: readonly Held[]): number {
+  if (held.length === 0) return 0;
+  const fromMs = Math.min(...held.map((each) => each.fromMs));
+  return (Math.max(...held.map((each) => each.fromMs + each.dayRows.length * dayMs)) - fromMs) / dayMs;
 }
 
 function nameOf({ projectId, epoch }: QueryRun, event: string | null): NamedColumn {

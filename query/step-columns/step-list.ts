@@ -33,16 +33,24 @@ export const listDaysMax = Math.floor(2 ** 31 / ticksOfDay);
 export const bytesOfRow = 5;
 export const bytesOfUser = 8;
 
+/** Rows that there is room for behind the last one. */
+export const rowsPadding = 4;
+
 export const noSteps: StepList = makeStepList(0, 0, 0);
 
 export function makeStepList(users: number, rows: number, baseMs: number): StepList {
   return {
     users: new Uint32Array(new SharedArrayBuffer(4 * users)),
     starts: new Uint32Array(new SharedArrayBuffer(4 * (users + 1))),
-    ticks: new Int32Array(new SharedArrayBuffer(4 * rows)),
+    ticks: new Int32Array(new SharedArrayBuffer(4 * (rows + rowsPadding)), 0, rows),
     rests: new Uint8Array(new SharedArrayBuffer(rows)),
     baseMs,
   };
+}
+
+/** With some numbers behind the end, for who looks at several rows at once. */
+export function paddedTicks({ ticks }: StepList): Int32Array {
+  return new Int32Array(ticks.buffer, ticks.byteOffset, ticks.length + rowsPadding);
 }
 
 export function stepListBytes({ users, starts, ticks, rests }: StepList): number {

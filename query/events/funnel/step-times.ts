@@ -1,6 +1,6 @@
 // Times between the steps of many people, added up part by part: each thread counts those of its people in bins, whoever
 // asked adds the bins, and only gaps of the bin in the middle are looked at again. The median is exact. Pure.
-import type { StepTimes } from "./kernel/funnel-rows.ts";
+import type { GapsMs, StepTimes } from "./kernel/funnel-rows.ts";
 import { medianOfMiddle } from "./median.ts";
 
 /**
@@ -18,18 +18,21 @@ const bitsOfBin = 13;
 const upper = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
 
 /** `gapsOf` may be longer than there are people. */
-export function tallyTimes(counts: Float64Array, gapsOf: readonly Float64Array[]): StepTimes {
+export function tallyTimes(counts: Float64Array, gapsOf: readonly GapsMs[]): StepTimes {
   const gapsMs = gapsOf.map((gaps, step) => gaps.subarray(0, step === 0 ? 0 : counts[step]));
-  const sumsMs = Float64Array.from(gapsMs, (gaps) => {
-    let sum = 0;
-    for (let at = 0; at < gaps.length; at += 1) sum += gaps[at] as number;
-    return sum;
+  const sumsMs = new Float64Array(gapsMs.length);
+  const binsOf = gapsMs.map((gaps, step) => {
+    const counted = new Uint32Array(step === 0 ? 0 : bins);
+    sumsMs[step] = gaps instanceof Uint32Array ? countNarrow(gaps, counted) : countWide(gaps, counted);
+    return counted;
   });
-  return { counts, sumsMs, gapsMs, bins: gapsMs.map(countBins) };
+  return { counts, sumsMs, gapsMs, bins: binsOf };
 }
 
-function countBins(gapsMs: Float64Array, step: number): Uint32Array {
-  const counts = new Uint32Array(step === 0 ? 0 : bins);
+/** Answers their sum. */
+function countWide(gapsMs: Float64Array, counts: Uint32Array): number {
+  let sum = 0;
+  for (let at = 0; at < gapsMs.length; at += 1) sum += gapsMs[at] as number;
   const words = new Uint32Array(gapsMs.buffer, gapsMs.byteOffset, 2 * gapsMs.length);
   for (let at = upper; at < words.length; at += 2) {
     const bits = words[at] as number;
@@ -37,7 +40,22 @@ function countBins(gapsMs: Float64Array, step: number): Uint32Array {
     const to = bin < bins ? bin : bins - 1;
     counts[to] = (counts[to] as number) + 1;
   }
-  return counts;
+  return sum;
+}
+
+/** The same bins, without floats. */
+function countNarrow(gapsMs: Uint32Array, counts: Uint32Array): number {
+  let sum = 0;
+  for (let at = 0; at < gapsMs.length; at += 1) {
+    const gapMs = gapsMs[at] as number;
+    sum += gapMs;
+    const zeros = Math.clz32(gapMs);
+    const mantissa = ((gapMs << zeros) >>> 24) & (binsOfOctave - 1);
+    const bin = (31 - zeros) * binsOfOctave + mantissa + 1;
+    const to = bin > 0 ? bin : 0;
+    counts[to] = (counts[to] as number) + 1;
+  }
+  return sum;
 }
 
 export function addTimes(
@@ -98,7 +116,7 @@ function startOf(bin: number): number {
 const gapMsMax = 2 ** 44;
 
 export interface CollectTask {
-  readonly gapsMs: readonly Float64Array[];
+  readonly gapsMs: readonly GapsMs[];
   /** One a step; undefined where nothing is looked for. */
   readonly middles: readonly (Middle | undefined)[];
 }

@@ -1,8 +1,11 @@
 // Collects what became of persons, in memory that the thread that asked shares: each person by itself, in the form of the
 // kernel's answer, or, where nobody asks for persons, only the times to each step.
-import type { FunnelOutcome, FunnelRules } from "../kernel/funnel-rows.ts";
+import type { FunnelOutcome, FunnelRules, GapsMs } from "../kernel/funnel-rows.ts";
 import type { TrendMarks } from "../kernel/trend-marks.ts";
 import { tallyTimes } from "../step-times.ts";
+
+/** No gap is longer than the window: up to 49 days they take half of the memory. */
+const narrowMsEnd = 2 ** 32;
 
 export class Outcomes {
   readonly #rules: FunnelRules;
@@ -14,7 +17,7 @@ export class Outcomes {
   readonly #listed: number[] = [];
   /** One entry a step: people who reached it, and the times that they took from the one before. */
   readonly #counts: Float64Array;
-  readonly #gapsOf: readonly Float64Array[];
+  readonly #gapsOf: readonly GapsMs[];
 
   /** `personsMax`: there will not be more. `areAdded`: nobody asks for persons, only for all of them together. */
   constructor(rules: FunnelRules, personsMax: number, areAdded: boolean) {
@@ -25,13 +28,18 @@ export class Outcomes {
     this.#reached = new Uint8Array(new SharedArrayBuffer(areAdded ? 0 : personsMax));
     this.#gapsMs = numbers(areAdded ? 0 : personsMax * (steps - 1));
     this.#counts = new Float64Array(steps);
-    this.#gapsOf = Array.from({ length: steps }, (_, step) => numbers(areAdded && step > 0 ? personsMax : 0));
+    this.#gapsOf = Array.from({ length: steps }, (_, step) => {
+      const length = areAdded && step > 0 ? personsMax : 0;
+      if (rules.windowMs >= narrowMsEnd) return numbers(length);
+      return new Uint32Array(new SharedArrayBuffer(4 * length));
+    });
   }
 
   /** `gapsMs`: to each step from the one before; nothing to the first. */
   add(person: number, reached: number, gapsMs: Float64Array): void {
     if (this.#areAdded) {
-      this.#addTimes(reached, gapsMs);
+      this.#counts[0] = (this.#counts[0] as number) + 1;
+      this.addFurther(1, reached, gapsMs);
       return;
     }
     this.#reached[this.#persons] = reached;
@@ -46,12 +54,17 @@ export class Outcomes {
     if (list.dropped ? reached === list.step : reached > list.step) this.#listed.push(person);
   }
 
-  #addTimes(reached: number, gapsMs: Float64Array): void {
+  /** Where times are added up: whoever adds many persons does it there. Undefined where persons are asked for. */
+  get added(): { readonly counts: Float64Array; readonly gapsMs: readonly GapsMs[] } | undefined {
+    return this.#areAdded ? { counts: this.#counts, gapsMs: this.#gapsOf } : undefined;
+  }
+
+  /** Times to the steps from `first` on, counted from 0, alone. */
+  addFurther(first: number, reached: number, gapsMs: Float64Array): void {
     const counts = this.#counts;
-    counts[0] = (counts[0] as number) + 1;
-    for (let step = 1; step < reached; step += 1) {
+    for (let step = first; step < reached; step += 1) {
       const count = counts[step] as number;
-      (this.#gapsOf[step] as Float64Array)[count] = gapsMs[step] as number;
+      (this.#gapsOf[step] as GapsMs)[count] = gapsMs[step] as number;
       counts[step] = count + 1;
     }
   }

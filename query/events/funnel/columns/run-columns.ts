@@ -58,7 +58,7 @@ export async function runColumns(
     request.filters.length === 0 ? undefined : selectPersons(run, request.filters),
   ]);
   if (read === undefined) return undefined;
-  const { columns } = read;
+  const { columns, days } = read;
   run.useSource("steps_in_memory");
   const columnOf = names.map((event) => events.indexOf(event));
   return Promise.all(
@@ -69,6 +69,7 @@ export async function runColumns(
           {
             rules,
             columns,
+            days,
             columnOf,
             part,
             firstUser: firstPerson,

@@ -1,6 +1,6 @@
 // In a thread of the pool: the funnel of a part of the users over columns, person after person. Persons of several ids
 // are left out of the run over the columns and gathered one by one.
-import { lowerBound, noSteps } from "../../../step-columns/step-list.ts";
+import { lowerBound } from "../../../step-columns/step-list.ts";
 import { partOf } from "../../../step-columns/column-parts.ts";
 import type { Column } from "../../../step-columns/step-columns.ts";
 import type { SelectedPersons } from "../../../people/select-persons.ts";
@@ -11,12 +11,14 @@ import type { JoinedIds } from "./joined-ids.ts";
 import { ListWalk, type InstantList } from "./list-walk.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Selection } from "./selection.ts";
-import { isFlat, walkOrdered } from "./walk-ordered.ts";
+import { isFlat, walkFlat } from "./walk-flat.ts";
 
 export interface ColumnsTask {
   readonly rules: FunnelRules;
   /** One for each event. */
   readonly columns: readonly Column[];
+  /** That the columns cover, from the first one's first day on. */
+  readonly days: number;
   /** Column of each step, then of each exclusion; of a strict funnel then the one of all events. */
   readonly columnOf: readonly number[];
   readonly part: number;
@@ -56,23 +58,8 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     walk.walk();
     if (walk.reached > 0) outcomes.add(user, walk.reached, walk.gapsMs);
   };
-  if (isFlat(rules)) {
-    let skip = lowerBound(skipped, firstUser);
-    walkOrdered({
-      rules,
-      lists: columnOf.map((index) => task.columns[index]?.parts[part] ?? noSteps),
-      firstUser,
-      skipped,
-      late: usersOfTails(task),
-      lookAtLate: (user) => {
-        while (skip < skipped.length && (skipped[skip] as number) < user) skip += 1;
-        if (skipped[skip] !== user && selection.hasNext(user)) look(user);
-      },
-      selection: task.selected === undefined ? undefined : new Selection(task.selected, firstUser),
-      outcomes,
-      marks,
-    });
-  } else {
+  if (isFlat(task)) walkFlat({ ...task, skipped, outcomes, marks });
+  else {
     let skip = lowerBound(skipped, firstUser);
     for (;;) {
       let user = nobody;
@@ -100,17 +87,4 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     if (walk.reached > 0) outcomes.add(person, walk.reached, walk.gapsMs);
   }
   return outcomes.finish(marks);
-}
-
-/** Who has rows in any of the tails, in order. */
-function usersOfTails({ columns, part, firstUser }: ColumnsTask): Uint32Array {
-  const tails = columns.map(({ tail }) => tail[part]?.users ?? new Uint32Array(0));
-  const all = new Uint32Array(tails.reduce((sum, { length }) => sum + length, 0));
-  let filled = 0;
-  for (const users of tails) {
-    all.set(users, filled);
-    filled += users.length;
-  }
-  all.sort();
-  return all.filter((user, at) => user >= firstUser && user !== all[at - 1]);
 }

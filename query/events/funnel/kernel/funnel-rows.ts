@@ -26,12 +26,15 @@ export interface FunnelRules {
   readonly list?: { readonly step: number; readonly dropped: boolean };
 }
 
+/** Milliseconds; the narrow ones where no window is too long for them. */
+export type GapsMs = Float64Array | Uint32Array;
+
 /** How long people took to each step: one entry a step, nothing for the first. */
 export interface StepTimes {
   readonly counts: Float64Array;
   readonly sumsMs: Float64Array;
   /** Milliseconds from the step before, of everybody who reached it. */
-  readonly gapsMs: readonly Float64Array[];
+  readonly gapsMs: readonly GapsMs[];
   /** How many of them fall into each bin; `step-times.ts` says which. */
   readonly bins: readonly Uint32Array[];
 }
