@@ -16,6 +16,8 @@ export class FurtherSteps {
   readonly #places: Int32Array;
   readonly #ends: Int32Array;
   readonly #gapsMs: Float64Array;
+  #at = 0;
+  #isOpen = false;
 
   /** `lists`: of all steps; `joins`: of all but the first. */
   constructor(range: TickRange, lists: readonly StepList[], joins: readonly UserJoin[]) {
@@ -30,6 +32,14 @@ export class FurtherSteps {
 
   /** The next person: the one at this place of the stretch. */
   begin(at: number): void {
+    this.#at = at;
+    this.#isOpen = false;
+  }
+
+  /** Only of who gets here. */
+  #open(): void {
+    this.#isOpen = true;
+    const at = this.#at;
     for (let step = 0; step < this.#joins.length; step += 1) {
       const index = (this.#joins[step] as UserJoin).places[at] as number;
       const { starts } = this.#lists[step] ?? noSteps;
@@ -41,18 +51,20 @@ export class FurtherSteps {
   /** An attempt that began at the first instant and reached the third step at the second one: how many it reaches. */
   walk(startTick: number, startRest: number, thirdTick: number, thirdRest: number): number {
     const { windowTicks, windowRest, shifts } = this.#range;
-    let [tick, rest] = [thirdTick, thirdRest];
+    if (!this.#isOpen) this.#open();
+    let tick = thirdTick | 0;
+    let rest = thirdRest | 0;
     this.isBroken = false;
     for (let step = 0; step < this.#lists.length; step += 1) {
       const ticks = this.#ticks[step] as Int32Array;
       const list = this.#lists[step] as StepList;
-      const shift = shifts[before + step] as number;
+      const shift = (shifts[before + step] as number) | 0;
       const end = this.#ends[step] as number;
-      const near = firstPlace(ticks, this.#places[step] as number, end, tick - shift);
-      const place = placeInTick(list, near, end, tick - shift, rest);
+      const near = firstPlace(ticks, this.#places[step] as number, end, (tick - shift) | 0);
+      const place = placeInTick(list, near, end, (tick - shift) | 0, rest);
       this.#places[step] = place;
       if (place === end) return before + step;
-      const nextTick = (ticks[place] as number) + shift;
+      const nextTick = ((ticks[place] as number) + shift) | 0;
       const nextRest = list.rests[place] as number;
       const over = nextTick - startTick - windowTicks;
       if (over * tickMs + nextRest - startRest > windowRest) {

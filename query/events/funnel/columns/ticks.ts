@@ -4,7 +4,7 @@ import { dayMs, tickMs, type StepList } from "../../../step-columns/step-list.ts
 import type { FunnelRules } from "../kernel/funnel-rows.ts";
 
 /** No list has a tick that is this high. */
-const tickMax = 2 ** 31 - 1;
+export const tickMax = 2 ** 31 - 1;
 
 /** Columns that cover more days have ticks whose differences are no 32-bit numbers. */
 export const spanDaysMax = Math.floor((tickMax * tickMs) / dayMs) - 1;
@@ -25,8 +25,8 @@ export class TickRange {
 
   constructor({ fromMs, endMs, windowMs }: FunnelRules, lists: readonly StepList[]) {
     this.#baseMs = lists[0]?.baseMs ?? 0;
-    [this.fromTick, this.fromRest] = this.#ticksOf(fromMs);
-    [this.endTick, this.endRest] = this.#ticksOf(endMs);
+    [this.fromTick, this.fromRest] = this.ticksOf(fromMs);
+    [this.endTick, this.endRest] = this.ticksOf(endMs);
     this.windowTicks = Math.min(Math.floor(windowMs / tickMs), tickMax);
     this.windowRest = windowMs % tickMs;
     // Lists without rows begin nowhere.
@@ -35,12 +35,8 @@ export class TickRange {
     );
   }
 
-  instantOf(tick: number, rest: number): number {
-    return this.#baseMs + tick * tickMs + rest;
-  }
-
   /** An instant before all of the list, or behind, is as good as the one next to it. */
-  #ticksOf(instantMs: number): [number, number] {
+  ticksOf(instantMs: number): [number, number] {
     const tick = Math.floor((instantMs - this.#baseMs) / tickMs);
     if (instantMs <= this.#baseMs) return [-1, 0];
     return tick >= tickMax ? [tickMax, 0] : [tick, instantMs - this.#baseMs - tick * tickMs];

@@ -86,7 +86,7 @@ function randomCase(random: RandomSource): Case {
   });
   const instants = [instant(), instant() + 1].toSorted((left, right) => left - right);
   const [fromMs, endMs] = (random.chance(0.6) ? [base, base + 90 * dayMs] : instants) as [number, number];
-  const trend = { fromStep: random.below(steps), startsMs: [fromMs, (fromMs + endMs) / 2] };
+  const trend = { fromStep: random.below(steps), startsMs: startsOf(random, fromMs, endMs) };
   const persons = Uint32Array.from(new Set(random.times(random.below(users), user))).sort();
   return {
     rules: {
@@ -102,6 +102,15 @@ function randomCase(random: RandomSource): Case {
     skipped: Uint32Array.from(random.chance(0.5) ? [] : [user()]),
     selected: random.chance(0.5) ? undefined : { persons, complement: random.chance(0.5) },
   };
+}
+
+/** Of intervals, the first at or before the range. */
+function startsOf(random: RandomSource, fromMs: number, endMs: number): number[] {
+  const later = random.times(
+    random.below(random.pick([3, 200])),
+    () => fromMs + random.below(endMs - fromMs),
+  );
+  return [...new Set([fromMs - random.below(2), ...later])].toSorted((left, right) => left - right);
 }
 
 function listOf(rows: readonly (readonly [number, number])[], baseMs: number): StepList {

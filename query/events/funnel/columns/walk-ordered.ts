@@ -10,6 +10,7 @@ import { FurtherSteps } from "./further-steps.ts";
 import { stretchUsers, UserJoin } from "./join-users.ts";
 import type { LateRows } from "./late-rows.ts";
 import type { Outcomes } from "./outcomes.ts";
+import { TickMarks } from "./tick-marks.ts";
 import { firstPlace, placeInTick, TickRange } from "./ticks.ts";
 
 const noGaps = new Uint32Array(0);
@@ -30,8 +31,8 @@ export interface OrderedWalk {
 }
 
 export function walkOrdered(walk: OrderedWalk): void {
-  const { lists, outcomes, marks, firstUser, late } = walk;
-  const { steps } = walk.rules;
+  const { lists, outcomes, firstUser, late } = walk;
+  const { steps, trend } = walk.rules;
   const [first = noSteps, second = noSteps, third = noSteps] = lists;
   const { users, starts: starts0, rests: rests0 } = first;
   const { starts: starts1, rests: rests1 } = second;
@@ -49,6 +50,10 @@ export function walkOrdered(walk: OrderedWalk): void {
   const [places1, places2] = joins.map(({ places }) => places) as [Int32Array, Int32Array];
   const placesLate = joinLate.places;
   const lateSteps = late?.stepsOf ?? noSteps.users;
+  const marks =
+    walk.marks === undefined || trend === undefined
+      ? undefined
+      : new TickMarks(walk.marks, range, { steps, trend });
   const further = steps > 3 ? new FurtherSteps(range, lists, joins) : undefined;
   const chosen = chooseUsers(walk);
   const { added } = outcomes;
@@ -109,9 +114,10 @@ export function walkOrdered(walk: OrderedWalk): void {
           place1 = placeInTick(second, place1, end1, least1, rests0[start] as number);
         }
         if (place1 === end1) {
-          // No later attempt reaches this step either.
+          // No later attempt reaches this step either: only in later intervals one still counts.
           if (marks === undefined) break;
-          marks.mark(range.instantOf(tick0, rests0[start] as number), 1);
+          marks.mark(tick0, rests0[start] as number, 1);
+          leastTick = marks.nextTick;
           continue;
         }
         const tick1 = ((ticks1[place1] as number) + shift1) | 0;
@@ -120,8 +126,11 @@ export function walkOrdered(walk: OrderedWalk): void {
           over1 >= 0 &&
           (over1 > 1 || over1 * tickMs + (rests1[place1] as number) - (rests0[start] as number) > windowRest)
         ) {
-          if (marks === undefined) leastTick = (tick1 - windowTicks - 1) | 0;
-          else marks.mark(range.instantOf(tick0, rests0[start] as number), 1);
+          leastTick = (tick1 - windowTicks - 1) | 0;
+          if (marks !== undefined) {
+            marks.mark(tick0, rests0[start] as number, 1);
+            if (marks.nextTick < leastTick) leastTick = marks.nextTick;
+          }
           continue;
         }
         if (best === 1) {
@@ -135,7 +144,8 @@ export function walkOrdered(walk: OrderedWalk): void {
         }
         if (place2 === end2) {
           if (marks === undefined) break;
-          marks.mark(range.instantOf(tick0, rests0[start] as number), 2);
+          marks.mark(tick0, rests0[start] as number, 2);
+          leastTick = marks.nextTick;
           continue;
         }
         const tick2 = ((ticks2[place2] as number) + shift2) | 0;
@@ -144,8 +154,11 @@ export function walkOrdered(walk: OrderedWalk): void {
           over2 >= 0 &&
           (over2 > 1 || over2 * tickMs + (rests2[place2] as number) - (rests0[start] as number) > windowRest)
         ) {
-          if (marks === undefined) leastTick = (tick2 - windowTicks - 1) | 0;
-          else marks.mark(range.instantOf(tick0, rests0[start] as number), 2);
+          leastTick = (tick2 - windowTicks - 1) | 0;
+          if (marks !== undefined) {
+            marks.mark(tick0, rests0[start] as number, 2);
+            if (marks.nextTick < leastTick) leastTick = marks.nextTick;
+          }
           continue;
         }
         let reached = 3;
@@ -158,9 +171,13 @@ export function walkOrdered(walk: OrderedWalk): void {
           gap2 = (tick2 - tick1) * tickMs + (rests2[place2] as number) - (rests1[place1] as number);
           if (further !== undefined) further.copyGaps(gapsMs, reached);
         }
-        if (marks !== undefined) marks.mark(range.instantOf(tick0, rests0[start] as number), reached);
-        else if (further === undefined || !further.isBroken) break;
-        else leastTick = further.leastTick | 0;
+        const isBroken = further !== undefined && further.isBroken;
+        if (marks !== undefined) {
+          marks.mark(tick0, rests0[start] as number, reached);
+          leastTick = marks.nextTick;
+          if (isBroken && further.leastTick < leastTick) leastTick = further.leastTick | 0;
+        } else if (isBroken) leastTick = further.leastTick | 0;
+        else break;
       }
       const lateAt = placesLate[at] as number;
       if (lateAt >= 0 && (((lateSteps[lateAt] as number) >>> best) & 1) === 1) {
