@@ -5,6 +5,7 @@ import type { QueryContext } from "../../query-context.ts";
 import type { QueryRun } from "../../store/query-run.ts";
 import type { FunnelRequest } from "../funnel/request.ts";
 import type { StepSummary } from "../funnel/summarize-step.ts";
+import { rowsRange } from "../funnel/plan.ts";
 import { fitsColumns } from "../funnel/columns/run-columns.ts";
 import { seconds, shapeSteps } from "../funnel/shape.ts";
 import { addParts, type AddedPart, type AddTask } from "./add-parts.ts";
@@ -17,7 +18,7 @@ import { DayGone, readAttemptsOfDays, readKeptDays } from "./kept-days.ts";
 import { Memory } from "./memory.ts";
 import { planDays, type DaysPlan, type Stretch } from "./plan-days.ts";
 import { readAttempts } from "./read-attempts.ts";
-import { readJoined } from "./read-joined.ts";
+import { isWorthJoining, readJoined } from "./read-joined.ts";
 import { readStretch } from "./read-stretch.ts";
 
 const combineFile = new URL("./combine.ts", import.meta.url).href;
@@ -76,13 +77,33 @@ export async function answerFromKept(
     .filter((each): each is { definitionId: number; plan: DaysPlan } => each.plan !== undefined)
     .sort((left, right) => right.plan.days.length - left.plan.days.length);
   const [best] = plans;
-  if (best === undefined) return undefined;
+  if (best === undefined || (await areRowsQuicker(request, run, sources, best))) return undefined;
   try {
     return await answerPlan(request, run, sources, { ...best, counts, personsVersion });
   } catch (error) {
     if (error instanceof DayGone) return undefined;
     throw error;
   }
+}
+
+/**
+ * All rows in memory answer in the time that a stretch of them takes: a person's are passed over from the first one on.
+ * Days that are kept up to the end win once they are joined.
+ */
+async function areRowsQuicker(
+  request: FunnelRequest,
+  run: QueryRun,
+  { stepColumns }: Sources,
+  kept: { readonly definitionId: number; readonly plan: DaysPlan },
+): Promise<boolean> {
+  if (stepColumns === undefined || !isPlain(request) || !fitsColumns(request)) return false;
+  const events = [...request.steps, ...request.exclusions].map(({ event }) => event);
+  if (!(await stepColumns.holds(run, { events: [...new Set(events)], ...rowsRange(request) }))) return false;
+  return kept.plan.stretches.length > 0 || !isWorthJoining(memoryOf(run), run, kept);
+}
+
+function isPlain({ trend, histogram }: FunnelRequest): boolean {
+  return trend === undefined && histogram === undefined;
 }
 
 async function answerPlan(
@@ -110,9 +131,10 @@ async function answerPlan(
   const whole = cutAll(request);
   const memory = memoryOf(run);
   const readDays = (): Promise<Attempts[]> => readAttemptsOfDays(run, memory, definitionId, steps, plan.days);
-  const isPlain = request.trend === undefined && request.histogram === undefined;
   const [kept, stretches, fresh] = await Promise.all([
-    isPlain ? readJoined(memory, run, sources.pool, { definitionId, steps, plan, readDays }) : readDays(),
+    isPlain(request)
+      ? readJoined(memory, run, sources.pool, { definitionId, steps, plan, readDays })
+      : readDays(),
     Promise.all(
       plan.stretches.map((stretch) =>
         readStretch(request, run, sources, { ...stretch, rowsExpected: rowsOf(stretch) }),
