@@ -44,6 +44,7 @@ export interface StepColumnsOptions {
   readonly metrics?: QueryMetrics;
   /** Absent: nothing outlives the process. */
   readonly files?: ColumnFiles;
+  readonly togetherMax?: number;
 }
 
 export interface ColumnsRange {
@@ -105,9 +106,9 @@ export class StepColumns {
     return { columns, days, rows: sum((each) => each.rows), rowsLoaded };
   }
 
-  /** True when only the latest days, if anything, would have to be read. */
+  /** True when only the latest days, if anything, would have to be read from the store. */
   async holds(run: QueryRun, range: ColumnsRange): Promise<boolean> {
-    const wanted = await this.#wantedOf(run, range, false);
+    const wanted = await this.#wantedOf(run, range, true);
     return (
       this.#fit(wanted) &&
       wanted.every(({ kind, stale, rowsToLoad }) =>
@@ -217,17 +218,17 @@ export class StepColumns {
   }
 
   async #load(run: QueryRun, pool: TaskPool, wanted: Wanted, inTurn: boolean): Promise<Held> {
-    const { files, url, metrics } = this.#options;
+    const { files, url, metrics, togetherMax } = this.#options;
     const { event, held } = wanted;
     let loaded: Held;
     try {
-      loaded = await loadColumn(run, pool, wanted, { url, inTurn });
+      loaded = await loadColumn(run, pool, wanted, { url, inTurn, togetherMax });
     } catch (error) {
       if (!(error instanceof UnreadableFile) || !isFile(held)) throw error;
       files?.discard(nameOf(run, event), held, error);
       const stale = Array.from({ length: wanted.days }, (_, day) => day);
       const anew = { ...wanted, held: undefined, stale, rowsToLoad: wanted.rows };
-      loaded = await loadColumn(run, pool, anew, { url, inTurn });
+      loaded = await loadColumn(run, pool, anew, { url, inTurn, togetherMax });
     }
     if (wanted.kind === "base") {
       if (isFile(held)) metrics?.columnFileBytes.inc({ direction: "read" }, held.bytes);
