@@ -10,27 +10,38 @@ import type { TaskPool } from "../task-pool.ts";
 import { bucketsOfPart, columnParts } from "./column-parts.ts";
 import type { Loaded, LoadedSteps, LoadTask } from "./load-steps.ts";
 import { dayMs, stepListBytes } from "./step-list.ts";
-import { daysToRead, isFile, stretchesOf, type Held, type Wanted } from "./wanted-rows.ts";
+import { asHeld, daysToRead, isFile, stretchesOf, type Held, type Wanted } from "./wanted-rows.ts";
 
 const taskFile = new URL("./load-steps.ts", import.meta.url).href;
 const allParts = Array.from({ length: columnParts }, (_, part) => part);
 
+/** More rows are ordered by several threads sooner than one of them tells the parts apart. */
+const togetherRowsMax = 200_000;
+
+export interface LoadOptions {
+  readonly url: string;
+  /** One part after the other, so that others find a thread. */
+  readonly inTurn: boolean;
+  /** Rows of the latest days that one task reads; tests have few. */
+  readonly togetherMax?: number | undefined;
+}
+
 /** The file that it was to be read from is torn, or gone. */
 export class UnreadableFile extends Error {}
 
-/** `inTurn`: one part after the other, so that others find a thread. */
 export async function loadColumn(
   run: QueryRun,
   pool: TaskPool,
   wanted: Wanted,
-  { url, inTurn }: { readonly url: string; readonly inTurn: boolean },
+  { url, inTurn, togetherMax = togetherRowsMax }: LoadOptions,
 ): Promise<Held> {
-  const { event, kind, held, stale, fromMs, days } = wanted;
+  const { event, kind, held, stale, fromMs, days } = asHeld(wanted);
   const settings = await settingsOf(run.store);
   const read = daysToRead(stale);
   const stretches = stretchesOf(fromMs, read);
-  // The latest days are few rows: a task reads those of all users, and tells their parts apart.
-  const tasks = kind === "tail" ? [allParts] : allParts.map((part) => [part]);
+  // The latest days are mostly few rows: then a task reads those of all users, and tells their parts apart.
+  const isTogether = kind === "tail" && wanted.rowsToLoad <= togetherMax;
+  const tasks = isTogether ? [allParts] : allParts.map((part) => [part]);
   const loadParts = async (parts: readonly number[]): Promise<LoadedSteps> => {
     const [part] = parts;
     const reads = stretches.map((stretch) => {
@@ -66,7 +77,7 @@ export async function loadColumn(
     });
     if ("unreadable" in steps) throw new UnreadableFile(steps.unreadable);
     for (const { statement } of reads) {
-      const step = `rows of ${event ?? "all events"}${kind === "tail" ? "" : `, part ${(part ?? 0) + 1}`}`;
+      const step = `rows of ${event ?? "all events"}${isTogether ? "" : `, part ${(part ?? 0) + 1}`}`;
       run.record({ step, sources: ["steps"] }, statement, 0);
     }
     return steps;

@@ -42,8 +42,6 @@ export type Loaded =
   | { readonly failed: { readonly code: ErrorCode; readonly message: string } }
   | { readonly unreadable: string };
 
-const nowhere = 2 ** 32 - 1;
-
 /** Events that may arrive while they are read. */
 const rowsMore = 1_000_000;
 
@@ -105,14 +103,18 @@ class UnreadablePart extends Error {}
 
 /** Those of one part of the users. */
 function rowsOf({ users, ats, baseMs }: Rows, part: number): Rows {
-  const places = users
-    .map((user, at) => (partOf(user) === part ? at : nowhere))
-    .filter((at) => at !== nowhere);
-  return {
-    users: places.map((at) => users[at] as number),
-    ats: places.map((at) => ats[at] as number),
-    baseMs,
-  };
+  let count = 0;
+  for (let at = 0; at < users.length; at += 1) if (partOf(users[at] as number) === part) count += 1;
+  const rows = { users: new Uint32Array(count), ats: new Uint32Array(count), baseMs };
+  let to = 0;
+  for (let at = 0; at < users.length; at += 1) {
+    const user = users[at] as number;
+    if (partOf(user) !== part) continue;
+    rows.users[to] = user;
+    rows.ats[to] = ats[at] as number;
+    to += 1;
+  }
+  return rows;
 }
 
 async function readRows(

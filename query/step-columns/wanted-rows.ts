@@ -68,6 +68,13 @@ export function compare(
   return { ...plan, dayRows, stale, rows, rowsAsked, rowsToLoad };
 }
 
+/** Where nothing is read from the store, days without rows before the first one that is held would only move all instants. */
+export function asHeld(wanted: Wanted): Wanted {
+  const { held, stale } = wanted;
+  if (held === undefined || stale.length > 0) return wanted;
+  return { ...wanted, fromMs: held.fromMs, days: held.dayRows.length, dayRows: held.dayRows };
+}
+
 /** Of the column once it is in memory: exactly where all of it is held, else about. */
 export function bytesOf({ held, stale, rows, rowsToLoad }: Wanted): number {
   if (held !== undefined && stale.length === 0) return held.bytes;

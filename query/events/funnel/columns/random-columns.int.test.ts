@@ -21,7 +21,7 @@ import { RandomSource } from "../../../testing/random-source.ts";
 import { createTestDatabase, storeTime, type TestDatabase } from "../../../testing/test-database.ts";
 import { answerFunnel } from "../answer.ts";
 import { listPersons } from "../funnel-users.ts";
-import { readFunnelRequest, readFunnelUsersRequest } from "../request.ts";
+import { readFunnelRequest, readFunnelUsersRequest, type FunnelRequest } from "../request.ts";
 import { isDecidable } from "./run-columns.ts";
 
 const seed = Number(process.env["MILLRACE_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -232,6 +232,7 @@ it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 60_000 + cases 
       url: database.url,
       bytesMax,
       metrics,
+      togetherMax: random.pick([0, 10, roomy]),
       ...(files === undefined ? {} : { files }),
     });
   };
@@ -279,11 +280,14 @@ it(`answer like rows (seed ${seed}, ${cases} cases)`, { timeout: 60_000 + cases 
   expect(held).toBeGreaterThan(cases / 2);
 
   // Whatever the seed did: files are read, as they are and after more was stored.
-  const wide = readFunnelRequest(
-    { from: Date.now() - 130 * dayMs, steps: [{ event: "a" }, { event: "b" }] },
-    Date.now(),
-  );
+  const wideOf = (days: number): FunnelRequest =>
+    readFunnelRequest(
+      { from: Date.now() - days * dayMs, steps: [{ event: "a" }, { event: "b" }] },
+      Date.now(),
+    );
   for (const outcome of [undefined, "file", "stale_file"]) {
+    // Days before the first event are in no file, and change nothing.
+    const wide = wideOf(outcome === "file" ? 140 : 130);
     if (outcome === "stale_file") await addEvents(100);
     columns = makeColumns(roomy, roomy);
     const before = outcome === undefined ? 0 : await countOf(outcome);
