@@ -32,6 +32,7 @@ import { buildMethods, buildStreams } from "./routes.ts";
 import { ReadOnlySettings } from "./store/read-only.ts";
 import { streamPauseSecondsMax } from "./store/stream-statement.ts";
 import { Throughput } from "./system/throughput.ts";
+import { columnParts } from "./step-columns/column-parts.ts";
 import { ColumnFiles } from "./step-columns/files/column-files.ts";
 import { FileSweeper } from "./step-columns/files/file-sweeper.ts";
 import { PrepareColumns } from "./step-columns/prepare-columns.ts";
@@ -91,7 +92,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const postgres = createPostgres(postgresUrl, { name: instance, connectionsMax: postgresConnectionsMax });
     releasers.add("postgres", () => postgres.end());
 
-    const pool = createTaskPool(config.queryThreads);
+    const pool = createTaskPool(config.queryThreads, Math.min(config.queryThreads, columnParts));
     releasers.add("pool", () => pool.destroy());
 
     const { partitions } = await ensureStreams(connection, {
@@ -179,7 +180,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       const sweeper = new FileSweeper({ files, postgres, log, metrics: metricsOfQueries });
       sweeper.start();
       releasers.add("files of columns", () => sweeper.stop());
-      const preparing = new PrepareColumns({ ...context, columns: context.stepColumns, gate });
+      const preparing = new PrepareColumns({ ...context, columns: context.stepColumns, files, gate });
       preparing.start();
       releasers.add("preparing columns", () => preparing.stop());
     }

@@ -7,9 +7,10 @@ const idleMsMax = 60_000;
 
 export type TaskPool = Pick<Piscina, "run">;
 
-export function createTaskPool(threads: number): Piscina {
+/** `threadsKept`: so many are there before the first task, and stay when none comes for long. */
+export function createTaskPool(threads: number, threadsKept = 0): Piscina {
   return new Piscina({
-    minThreads: 0,
+    minThreads: threadsKept,
     maxThreads: threads,
     maxQueue: tasksWaitingMax,
     idleTimeout: idleMsMax,

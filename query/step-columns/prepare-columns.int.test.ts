@@ -41,15 +41,15 @@ let postgres: Postgres;
 const makeFiles = (): ColumnFiles =>
   new ColumnFiles({ directory, installation: "one", bytesMax: 1e9, rowsMin: 1, pool, log, metrics });
 
-function makeColumns(): StepColumns {
-  return new StepColumns({ url: tier.database.url, bytesMax: 1e9, metrics, files: makeFiles() });
+function makeColumns(bytesMax = 1e9): StepColumns {
+  return new StepColumns({ url: tier.database.url, bytesMax, metrics, files: makeFiles() });
 }
 
-function makePreparing(pendingEvents = 0): PrepareColumns {
+function makePreparing(pendingEvents = 0, columns = makeColumns()): PrepareColumns {
   const entries = (): never => [{ status: { partitions: [{ pendingEvents }] } }] as never;
-  const columns = makeColumns();
   return new PrepareColumns({
     columns,
+    files: makeFiles(),
     store,
     postgres,
     pool,
@@ -124,6 +124,29 @@ it("is what a new process reads, once, to the last row", async () => {
   // One for each part of the users, whoever else asks meanwhile.
   expect(tasks).toBe(columnParts);
   expect(run.source).toBe("column_files");
+});
+
+it("is in memory before anybody asks, where there is room, and of nobody who was erased", async () => {
+  const outcomes = async (): Promise<Record<string, number>> => {
+    const { values } = await metrics.residentColumns.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [String(labels.outcome), value]));
+  };
+  const narrow = makeColumns(1);
+  expect(await makePreparing(0, narrow).preload()).toBe(0);
+  expect(narrow.bytes).toBe(0);
+  const columns = makeColumns();
+  expect(await makePreparing(0, columns).preload()).toBe(2);
+  const before = await outcomes();
+  const run = new QueryRun({ store, projectId, signal: new AbortController().signal, people: nobodyJoined });
+  const range = { fromMs: Date.now() - 30 * dayMs, endMs: Date.now() };
+  const read = await columns.read(run, pool, { events: ["common", null], ...range });
+  expect(read?.rowsLoaded).toBe(0);
+  expect(read?.rows).toBe(250);
+  expect((await outcomes())["hit"]).toBe((before["hit"] ?? 0) + 2);
+  expect((await outcomes())["file"]).toBe(before["file"]);
+  await tier.postgres.query("UPDATE projects SET answers_epoch = 5 WHERE id = $1", [projectId]);
+  expect(await makePreparing().preload()).toBe(0);
+  await tier.postgres.query("UPDATE projects SET answers_epoch = 0 WHERE id = $1", [projectId]);
 });
 
 it("is gone once somebody was erased, or the project is", async () => {

@@ -1,6 +1,7 @@
 // Prepares files of the columns that are most likely asked for: of each project's commonest events, and of all events,
 // which strict funnels need. So the first funnel after a start reads a file. One column at a time, while nobody asks and
-// hardly anything waits to be stored; never in another file's place.
+// hardly anything waits to be stored; never in another file's place. Right after the start, what was used lately is read
+// from its files into memory, as far as there is room: then the first funnel finds it there.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { Postgres } from "#ops/runtime/postgres.ts";
@@ -15,6 +16,7 @@ import { fromTable } from "../sql/scope.ts";
 import { QueryRun } from "../store/query-run.ts";
 import type { Store } from "../store/run-statement.ts";
 import type { TaskPool } from "../task-pool.ts";
+import type { ColumnFiles } from "./files/column-files.ts";
 import type { StepColumns } from "./step-columns.ts";
 import { dayMs } from "./step-list.ts";
 
@@ -33,11 +35,14 @@ const secondsMax = 300;
 const pendingMax = 20_000;
 /** How long the end of the process waits for a part of a column. */
 const stopMsMax = 5_000;
+/** What nobody has used for longer is not brought into memory after a start. */
+const usedMsMax = 3 * 86_400_000;
 /** Columns of one round: the next ones follow a minute later. */
 const columnsOfRoundMax = 16;
 
 export interface PrepareOptions {
   readonly columns: StepColumns;
+  readonly files: ColumnFiles;
   readonly store: Store;
   readonly postgres: Postgres;
   readonly pool: TaskPool;
@@ -70,6 +75,12 @@ export class PrepareColumns {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    try {
+      await this.preload();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#options.log.warn({ err: error }, "columns could not be read ahead");
+    }
     // Processes that share a directory take turns, mostly: what one has prepared the next ones find.
     let waitMs = firstMs + Math.random() * everyMs;
     for (;;) {
@@ -83,6 +94,27 @@ export class PrepareColumns {
       }
       waitMs = everyMs;
     }
+  }
+
+  /** What was used lately, into memory; that of all events last, which is the largest. Answers how many columns. */
+  async preload(): Promise<number> {
+    const { columns, files, pool, postgres } = this.#options;
+    const used = await files.usedSince(Date.now() - usedMsMax);
+    const { rows } = await postgres.query<{ id: number; epoch: string }>(
+      "SELECT id, answers_epoch AS epoch FROM projects WHERE deleted_at IS NULL AND id = ANY($1)",
+      [used.map(({ projectId }) => projectId)],
+    );
+    const epochs = new Map(rows.map(({ id, epoch }) => [Number(id), epoch]));
+    const current = used.filter(({ projectId, epoch }) => epochs.get(projectId) === epoch);
+    let loaded = 0;
+    for (const isAny of [false, true]) {
+      for (const { projectId, event } of current.filter((each) => (each.event === null) === isAny)) {
+        if (this.#stopping.signal.aborted) return loaded;
+        const isLoaded = await this.#inBackground(projectId, (run) => columns.preload(run, pool, event));
+        if (isLoaded) loaded += 1;
+      }
+    }
+    return loaded;
   }
 
   /** One round; answers how many columns were read from the store. */

@@ -134,6 +134,26 @@ export class StepColumns {
     return true;
   }
 
+  /**
+   * Brings what a file has of the column into memory, with the latest days, before anybody asks; in nobody's place. False
+   * when there is no file of it, or no room.
+   */
+  async preload(run: QueryRun, pool: TaskPool, event: string | null): Promise<boolean> {
+    this.#dropEarlier(run);
+    const file = this.#options.files?.find(nameOf(run, event));
+    if (file === undefined) return false;
+    const range = { events: [event], fromMs: file.fromMs, endMs: Date.now() };
+    for (const wanted of await this.#wantedOf(run, range, true)) {
+      const { key, held, stale } = wanted;
+      if (this.#held.has(key) || (held === undefined && stale.length === 0)) continue;
+      if (!this.#fit([wanted]) || this.#bytes + bytesOf(wanted) > this.#options.bytesMax) return false;
+      // All events are many: somebody may ask meanwhile.
+      const loaded = await this.#loadOnce(run, pool, wanted, event === null);
+      if (!this.#held.has(key)) this.#hold(key, loaded);
+    }
+    return true;
+  }
+
   #fit(wanted: readonly Wanted[]): boolean {
     return (
       wanted.every(fitsList) && wanted.reduce((sum, each) => sum + bytesOf(each), 0) <= this.#options.bytesMax

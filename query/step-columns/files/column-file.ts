@@ -54,19 +54,7 @@ export class ForeignFile extends Error {}
 export function readColumnHead(path: string, name: ColumnName): ColumnFile {
   const file = openSync(path, "r");
   try {
-    const fixed = Buffer.alloc(fixedBytes);
-    if (readSync(file, fixed, 0, fixedBytes, 0) < fixedBytes) throw new ForeignFile("too short");
-    if (fixed.toString("latin1", 0, 8) !== mark || !fixed.subarray(8, 12).equals(order)) {
-      throw new ForeignFile("not a column of this version");
-    }
-    const length = fixed.readUInt32LE(12);
-    const checksum = fixed.readUInt32LE(16);
-    if (length > headBytesMax) throw new ForeignFile("its head is too long");
-    const text = Buffer.alloc(length);
-    if (readSync(file, text, 0, length, fixedBytes) < length || crc32(text) !== checksum) {
-      throw new ForeignFile("its head is torn");
-    }
-    const head = JSON.parse(text.toString("utf8")) as Head;
+    const { head, checksum, length } = readHead(file);
     const isOfName =
       head.installation === name.installation &&
       head.projectId === name.projectId &&
@@ -85,6 +73,32 @@ export function readColumnHead(path: string, name: ColumnName): ColumnFile {
   } finally {
     closeSync(file);
   }
+}
+
+/** What the file says that it is of. @throws as `readColumnHead` does. */
+export function readColumnName(path: string): ColumnName {
+  const file = openSync(path, "r");
+  try {
+    return readHead(file).head;
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readHead(file: number): { head: Head; checksum: number; length: number } {
+  const fixed = Buffer.alloc(fixedBytes);
+  if (readSync(file, fixed, 0, fixedBytes, 0) < fixedBytes) throw new ForeignFile("too short");
+  if (fixed.toString("latin1", 0, 8) !== mark || !fixed.subarray(8, 12).equals(order)) {
+    throw new ForeignFile("not a column of this version");
+  }
+  const length = fixed.readUInt32LE(12);
+  const checksum = fixed.readUInt32LE(16);
+  if (length > headBytesMax) throw new ForeignFile("its head is too long");
+  const text = Buffer.alloc(length);
+  if (readSync(file, text, 0, length, fixedBytes) < length || crc32(text) !== checksum) {
+    throw new ForeignFile("its head is torn");
+  }
+  return { head: JSON.parse(text.toString("utf8")) as Head, checksum, length };
 }
 
 /** In a thread of the pool, which shares what it reads. @throws ForeignFile when it is not what its head said. */

@@ -3,7 +3,7 @@
 // finds one gone reads the store instead.
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync, statfsSync, utimesSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import type { Logger } from "#ops/runtime/log.ts";
 import type { QueryMetrics } from "../../metrics.ts";
 import type { TaskPool } from "../../task-pool.ts";
@@ -11,6 +11,7 @@ import { dayMs, stepListBytes } from "../step-list.ts";
 import type { Held } from "../wanted-rows.ts";
 import {
   readColumnHead,
+  readColumnName,
   writeColumnFile,
   type ColumnFile,
   type ColumnName,
@@ -74,6 +75,23 @@ export class ColumnFiles {
       this.remove(path, error);
       return undefined;
     }
+  }
+
+  /** Columns that were used or written since then, the latest first; none that cannot be told. */
+  async usedSince(instantMs: number): Promise<NamedColumn[]> {
+    const files = await listColumnFiles(this.directory);
+    return files
+      .filter(({ path, usedMs }) => usedMs >= instantMs && path.startsWith(join(this.ownDirectory, sep)))
+      .toSorted((left, right) => right.usedMs - left.usedMs)
+      .flatMap(({ path }) => {
+        try {
+          const { projectId, epoch, event } = readColumnName(path);
+          return [{ projectId, epoch, event }];
+        } catch {
+          // Whoever asks for it finds out.
+          return [];
+        }
+      });
   }
 
   /** It cannot be read: nobody is to try again. */
