@@ -14,6 +14,8 @@ import { scaleAnswer, type BoundsOf } from "./scale-answer.ts";
 const rowsWanted = 2_500_000;
 /** A question of `fast` is answered exactly up to so many rows. */
 const rowsFastMax = 5_000_000;
+/** Up to so many, what is in memory is answered in the time that a sample takes; whoever asks for `fast` gets that beyond. */
+const rowsQuickMax = 100_000_000;
 const jobMsMax = 1_000;
 
 /** Rows that an exact answer reads. */
@@ -62,7 +64,8 @@ export async function answerSampled<Request, Answer extends object>(
   const isFew = budget.rows > 0 && budget.rows <= rowsMax;
   const rows = isFew ? budget.rows : await countRows(run, read);
   if (rows <= rowsMax) return kind.answer(request, run, context);
-  const quick = await sampling.quick?.(request, run, context);
+  const isQuick = accuracy !== "fast" || rows <= rowsQuickMax;
+  const quick = isQuick ? await sampling.quick?.(request, run, context) : undefined;
   if (quick !== undefined) return quick;
 
   const sample = sampleOf(rows, rowsWanted);
