@@ -13,6 +13,11 @@ export function isJoinable(users: Uint32Array): boolean {
   return (users.at(-1) ?? 0) < userEnd;
 }
 
+/** Where the users begin that no such stretch has. */
+export function joinableEnd(users: Uint32Array): number {
+  return isJoinable(users) ? users.length : lowerBound(users, userEnd);
+}
+
 export class UserJoin {
   /** Of each user of the stretch: the place in this list, or -1. */
   readonly places = new Int32Array(stretchUsers);
@@ -23,7 +28,7 @@ export class UserJoin {
    * `users`: of this list. Stretches come in order, the first one from `firstUser` on. Users that are not
    * joinable are nobody's. */
   constructor(users: Uint32Array, firstUser: number) {
-    this.#users = users.subarray(0, lowerBound(users, userEnd));
+    this.#users = users.subarray(0, joinableEnd(users));
     this.#next = lowerBound(users, firstUser);
   }
 

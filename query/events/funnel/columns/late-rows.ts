@@ -8,14 +8,13 @@ import {
   tickMs,
   type StepList,
 } from "../../../step-columns/step-list.ts";
-import { nobody } from "./column-reader.ts";
-import type { UserJoin } from "./join-users.ts";
+import { joinableEnd, type UserJoin } from "./join-users.ts";
 
 const usersFirst = 1024;
 const rowsFirst = 8192;
 
 export class LateRows {
-  /** Everybody who has later rows, in order, … */
+  /** Whoever has later rows and may be in the first list, in order, … */
   readonly users: Uint32Array;
   /** … and of which steps: bits. */
   readonly stepsOf: Uint32Array;
@@ -49,19 +48,30 @@ interface Late {
   readonly stepsOf: Uint32Array;
 }
 
+/** Without a branch that nobody can foretell, as joins are. */
 function addUsers(late: Late, added: Uint32Array, bit: number): Late {
-  const users = new Uint32Array(late.users.length + added.length);
+  const { users: before, stepsOf: stepsBefore } = late;
+  const addedEnd = joinableEnd(added);
+  const users = new Uint32Array(before.length + addedEnd);
   const stepsOf = new Uint32Array(users.length);
   let [at, next, filled] = [0, 0, 0];
-  while (at < late.users.length || next < added.length) {
-    const user = at < late.users.length ? (late.users[at] as number) : nobody;
-    const other = next < added.length ? (added[next] as number) : nobody;
-    users[filled] = user < other ? user : other;
-    stepsOf[filled] = (user <= other ? (late.stepsOf[at] as number) : 0) | (other <= user ? bit : 0);
-    filled += 1;
-    if (user <= other) at += 1;
-    if (other <= user) next += 1;
+  while (at < before.length && next < addedEnd) {
+    const user = (before[at] as number) | 0;
+    const other = (added[next] as number) | 0;
+    const isLess = ((user - other) | 0) >> 31;
+    const isGreater = ((other - user) | 0) >> 31;
+    users[filled] = (user & ~isGreater) | (other & isGreater);
+    stepsOf[filled] = ((stepsBefore[at] as number) & ~isGreater) | (bit & ~isLess);
+    filled = (filled + 1) | 0;
+    at = (at + 1 + isGreater) | 0;
+    next = (next + 1 + isLess) | 0;
   }
+  users.set(before.subarray(at), filled);
+  stepsOf.set(stepsBefore.subarray(at), filled);
+  filled += before.length - at;
+  users.set(added.subarray(next, addedEnd), filled);
+  filled += addedEnd - next;
+  stepsOf.fill(bit, filled - (addedEnd - next), filled);
   return { users: users.subarray(0, filled), stepsOf: stepsOf.subarray(0, filled) };
 }
 

@@ -86,7 +86,10 @@ function randomCase(random: RandomSource): Case {
   });
   const instants = [instant(), instant() + 1].toSorted((left, right) => left - right);
   const [fromMs, endMs] = (random.chance(0.6) ? [base, base + 90 * dayMs] : instants) as [number, number];
-  const trend = { fromStep: random.below(steps), startsMs: startsOf(random, fromMs, endMs) };
+  const trend = {
+    fromStep: random.below(steps),
+    startsMs: startsOf(random, fromMs, random.times(random.below(9), instant)),
+  };
   const persons = Uint32Array.from(new Set(random.times(random.below(users), user))).sort();
   return {
     rules: {
@@ -104,12 +107,9 @@ function randomCase(random: RandomSource): Case {
   };
 }
 
-/** Of intervals, the first at or before the range. */
-function startsOf(random: RandomSource, fromMs: number, endMs: number): number[] {
-  const later = random.times(
-    random.below(random.pick([3, 200])),
-    () => fromMs + random.below(endMs - fromMs),
-  );
+/** Of intervals, the first at or before the range; others often begin where events are. */
+function startsOf(random: RandomSource, fromMs: number, instants: readonly number[]): number[] {
+  const later = instants.filter((instant) => instant > fromMs);
   return [...new Set([fromMs - random.below(2), ...later])].toSorted((left, right) => left - right);
 }
 

@@ -58,7 +58,8 @@ export function walkOrdered(walk: OrderedWalk): void {
   const chosen = chooseUsers(walk);
   const { added } = outcomes;
   const [, addedGaps1 = noGaps, addedGaps2 = noGaps] = added?.gapsMs ?? [];
-  let [, added1 = 0, added2 = 0] = added?.counts ?? [];
+  let added1 = (added?.counts[1] ?? 0) | 0;
+  let added2 = (added?.counts[2] ?? 0) | 0;
   const gapsMs = new Float64Array(steps);
   let entered = 0;
   for (let from = lowerBound(users, firstUser); from < users.length; from += stretchUsers) {
@@ -191,13 +192,13 @@ export function walkOrdered(walk: OrderedWalk): void {
         outcomes.add(users[from + at] as number, best, gapsMs);
         continue;
       }
-      entered += 1;
+      entered = (entered + 1) | 0;
       if (best > 1) {
         addedGaps1[added1] = gap1;
-        added1 += 1;
+        added1 = (added1 + 1) | 0;
         if (best > 2) {
           addedGaps2[added2] = gap2;
-          added2 += 1;
+          added2 = (added2 + 1) | 0;
           if (best > 3) outcomes.addFurther(3, best, gapsMs);
         }
       }
