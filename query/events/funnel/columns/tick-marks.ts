@@ -75,12 +75,14 @@ export class TickMarks {
 
   /** The last interval that begins at or before the instant: that one or a later one. */
   #bucketFrom(near: number, tick: number, rest: number): number {
+    const last = this.#ticks.length - 2;
     let bucket = near;
-    for (;;) {
+    while (bucket < last) {
       const next = this.#ticks[bucket + 1] as number;
-      if (tick < next || (tick === next && rest < (this.#rests[bucket + 1] as number))) return bucket;
+      if (tick < next || (tick === next && rest < (this.#rests[bucket + 1] as number))) break;
       bucket += 1;
     }
+    return bucket;
   }
 }
 

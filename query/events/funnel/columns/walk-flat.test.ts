@@ -69,19 +69,12 @@ function randomCase(random: RandomSource): Case {
   const lateMs = random.chance(0.3) ? Infinity : instant();
   const columns = Array.from({ length: steps }, (): Column => {
     const rows = random.times(random.below(5 * users), () => [user(), instant()] as const);
+    const early = rows.filter(([, at]) => at < lateMs);
+    const late = rows.filter(([, at]) => at >= lateMs);
+    // What has no rows has no list.
     return {
-      parts: [
-        listOf(
-          rows.filter(([, at]) => at < lateMs),
-          base + random.below(3) * dayMs,
-        ),
-      ],
-      tail: [
-        listOf(
-          rows.filter(([, at]) => at >= lateMs),
-          base + 3 * dayMs,
-        ),
-      ],
+      parts: early.length === 0 || random.chance(0.1) ? [] : [listOf(early, base + random.below(3) * dayMs)],
+      tail: late.length === 0 || random.chance(0.1) ? [] : [listOf(late, base + 3 * dayMs)],
     };
   });
   const instants = [instant(), instant() + 1].toSorted((left, right) => left - right);
