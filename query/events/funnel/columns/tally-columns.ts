@@ -11,7 +11,7 @@ import type { JoinedIds } from "./joined-ids.ts";
 import { ListWalk, type InstantList } from "./list-walk.ts";
 import { Outcomes } from "./outcomes.ts";
 import { Selection } from "./selection.ts";
-import { isFlat, walkFlat } from "./walk-flat.ts";
+import { isFlat, isFlatStrict, walkFlat, walkFlatStrict } from "./walk-flat.ts";
 
 export interface ColumnsTask {
   readonly rules: FunnelRules;
@@ -59,6 +59,7 @@ export function tallyColumns(task: ColumnsTask): FunnelOutcome {
     if (walk.reached > 0) outcomes.add(user, walk.reached, walk.gapsMs);
   };
   if (isFlat(task)) walkFlat({ ...task, skipped, outcomes, marks });
+  else if (isFlatStrict(task)) walkFlatStrict({ ...task, skipped, outcomes }).forEach(look);
   else {
     let skip = lowerBound(skipped, firstUser);
     for (;;) {
