@@ -3,6 +3,7 @@
 // Every kind of query over generated events: the product over HTTP beside plain SQL over a table with ids as text, the
 // same answer checked. With --load: a mix of them from many clients while events are taken in, and how fresh answers are.
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { createClickHouse } from "#ops/runtime/clickhouse.ts";
 import { createPostgres } from "#ops/runtime/postgres.ts";
@@ -13,7 +14,7 @@ import { fillServerUrls } from "#ops/supervisor/server-urls.ts";
 import { findProject } from "./generate/find-project.ts";
 import { writeResult } from "./harness/write-result.ts";
 import { writeChart } from "./query/chart.ts";
-import { restartQueryTier } from "./query/cold-tier.ts";
+import { dropKeptAnswers, restartQueryTier } from "./query/cold-tier.ts";
 import { readDataSet, type DataSet } from "./query/data-set.ts";
 import { funnelCases } from "./query/funnel-cases.ts";
 import { measureCase, type CaseResult, type MeasureOptions } from "./query/measure-case.ts";
@@ -42,6 +43,8 @@ const { values } = parseArgs({
 });
 
 const plainMsMax = 900_000;
+/** A process that was just started reads its columns ahead. */
+const settledMs = 8_000;
 const project = "default";
 
 const options = {
@@ -77,6 +80,9 @@ async function run(): Promise<void> {
     const data = await readDataSet(dataDir, project, { clickhouse, projectId });
     console.log(`${sizeName(data)}: ${data.hasRows ? "with" : "without"} raw events`);
     if (options.plainRepetitions > 0) console.log(await makePeerTable(clickhouse, data));
+    if (config.redisUrl !== undefined) await dropKeptAnswers(config.redisUrl);
+    await restartQueryTier(dataDir, access);
+    await sleep(settledMs);
     const forget = values.cold ? { forget: () => restartQueryTier(dataDir, access) } : {};
     const measured = await measureCases(access, clickhouse, data, { ...options, ...forget });
     const mixed = values.load

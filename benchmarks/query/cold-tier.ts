@@ -2,11 +2,14 @@
 // questions cost. What a new process is slow at for other reasons, compiling and connecting, is done before it returns.
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
 import { ask, type Access } from "./product.ts";
 
 const backMsMax = 30_000;
 const pollMs = 100;
 const warmUps = 5;
+/** Of the query tier's kept answers. */
+const answerPrefix = "millrace:answer:";
 
 /** Few events, none of which the benchmark's questions are about. */
 const small = {
@@ -28,6 +31,18 @@ export async function restartQueryTier(dataDir: string, access: Access): Promise
     if (performance.now() > deadlineMs) throw new Error("the query process did not come back");
   }
   for (let done = 0; done < warmUps; done += 1) await answers(access);
+}
+
+/** Answers of earlier runs, which outlive the query process for an hour. */
+export async function dropKeptAnswers(redisUrl: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  try {
+    for await (const keys of redis.scanStream({ match: `${answerPrefix}*`, count: 1000 })) {
+      if ((keys as string[]).length > 0) await redis.unlink(keys as string[]);
+    }
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function answers(access: Access): Promise<boolean> {

@@ -41,8 +41,7 @@ const refreshMsMax = 60_000;
 const maintainedMsMax = 15_000;
 const pollMs = 250;
 
-/** Ranges of earlier runs may be in a cache that outlives the installation. */
-const firstShift = 1 + Math.floor(Math.random() * 12);
+const firstShift = 1;
 
 export async function measureCase(
   access: Access,

@@ -27,35 +27,39 @@ function triangle(answer: RetentionAnswer): Row[] {
   );
 }
 
-/** Pairs of a person's intervals: `first` is what makes a row of the triangle. */
+/** Pairs of a person's intervals, counted from `fromMs`: `first` is what makes a row of the triangle. */
 function plainTriangle(where: string, periodDays: number, fromMs: number, isFirstTime = false): string {
-  const interval = `intDiv(toUnixTimestamp(timestamp) - ${fromMs / 1000}, ${periodDays * 86_400})`;
+  const interval = `floor((toUnixTimestamp(timestamp) - ${fromMs / 1000}) / ${periodDays * 86_400})`;
   const first = isFirstTime ? "[arrayMin(intervals)]" : "intervals";
   return `SELECT ${fromMs / 1000} + row * ${periodDays * 86_400}, later - row AS k, count()
-    FROM (SELECT groupUniqArray(toUInt16(${interval})) AS intervals FROM ${peerEvents} WHERE ${where} GROUP BY user_id)
-    ARRAY JOIN ${first} AS row ARRAY JOIN arrayFilter(each -> each >= row, intervals) AS later GROUP BY row, k`;
+    FROM (SELECT groupUniqArray(toInt16(${interval})) AS intervals FROM ${peerEvents} WHERE ${where} GROUP BY user_id)
+    ARRAY JOIN ${first} AS row ARRAY JOIN arrayFilter(each -> each >= row, intervals) AS later WHERE row >= 0 GROUP BY row, k`;
 }
 
 export function peopleCases(data: DataSet): QueryCase[] {
-  const weeks = Math.floor(data.days / 7);
-  const weeksEndMs = data.fromMs + weeks * 7 * dayMs;
+  // Whole calendar weeks, which begin on Mondays: 1970 began on a Thursday.
+  const weekMs = 7 * dayMs;
+  const mondayMs = 4 * dayMs;
+  const weeksFromMs = Math.ceil((data.fromMs - mondayMs) / weekMs) * weekMs + mondayMs;
+  const weeks = Math.floor((data.endMs - weeksFromMs) / weekMs);
+  const weeksEndMs = weeksFromMs + weeks * weekMs;
   const months = 30;
   const iso = (epochMs: number): string => new Date(epochMs).toISOString();
   const lastDaysMs = data.endMs - months * dayMs;
   const weekly = (shift: number, type: string, event: string | null): object => ({
-    from: iso(data.fromMs - shift * 7 * dayMs),
+    from: iso(weeksFromMs - shift * weekMs),
     to: iso(weeksEndMs - 1),
     target: { event },
     returning: { event },
     ...{ period: "week", periods: weeks + shift, type },
   });
-  const inWeeks = plainRange(data, data.fromMs, weeksEndMs);
+  const inWeeks = plainRange(data, weeksFromMs, weeksEndMs);
   return [
     {
       name: `retention, ${weeks} × ${weeks} weeks, any event`,
       ...{ kind: "retention", goalMs: 150, goalRatio: 50, path: retentionPath },
       body: (shift) => weekly(shift, "recurring", null),
-      plainSql: plainTriangle(inWeeks, 7, data.fromMs),
+      plainSql: plainTriangle(inWeeks, 7, weeksFromMs),
       rows: triangle,
     },
     {
@@ -79,7 +83,13 @@ export function peopleCases(data: DataSet): QueryCase[] {
       name: `retention, first time, ${weeks} × ${weeks} weeks, one event`,
       ...{ kind: "retention", goalMs: 150, goalRatio: 50, path: retentionPath },
       body: (shift) => weekly(shift, "first_time", "order_placed"),
-      plainSql: plainTriangle(`${inWeeks} AND event = 'order_placed'`, 7, data.fromMs, true),
+      // Who began before the first of these weeks is nobody's first time in them.
+      plainSql: plainTriangle(
+        `${plainRange(data, data.fromMs, weeksEndMs)} AND event = 'order_placed'`,
+        7,
+        weeksFromMs,
+        true,
+      ),
       rows: triangle,
     },
     {
