@@ -11,7 +11,7 @@ import { rateOf, sampleOf } from "../people/sample.ts";
 import { scaleAnswer, type BoundsOf } from "./scale-answer.ts";
 
 /** What is read of a sample, and below what nothing is gained by one. */
-const rowsWanted = 2_500_000;
+const rowsWanted = 2_000_000;
 /** A question of `fast` is answered exactly up to so many rows. */
 const rowsFastMax = 5_000_000;
 /** Up to so many, what is in memory is answered in the time that a sample takes; whoever asks for `fast` gets that beyond. */
