@@ -55,7 +55,7 @@ export class QueryRun implements QueryScope {
   /** What is approximated, and how; said in `meta`. */
   readonly notes = new Set<string>();
   #people: People;
-  #counted: CountedDays | undefined;
+  readonly #counted: CountedDays | undefined;
   readonly #sources = new Set<string>();
   readonly #statements: { plan: StatementPlan; statement: Statement }[] = [];
 
@@ -85,7 +85,10 @@ export class QueryRun implements QueryScope {
     return rows;
   }
 
-  /** How many events there are each day: as was counted for this question already, where that holds all of it. */
+  /**
+   * How many events there are each day: as was counted for this question already, where that holds all of it. Else anew
+   * each time: who counts twice wants to know whether something came in between.
+   */
   async dayCounts(scope: DayScope): Promise<DayCounts> {
     const known = countsWithin(this.#counted, scope);
     if (known !== undefined) return known;
@@ -95,9 +98,7 @@ export class QueryRun implements QueryScope {
       { step: "how many events there are each day", sources: [] },
       { sql: `SELECT ${columns.join(", ")} ${from} ${countingSettings}`, parameters: parameters.values },
     );
-    const counts = readDayCounts(scope, rows[0] ?? []);
-    this.#counted ??= { ...scope, counts };
-    return counts;
+    return readDayCounts(scope, rows[0] ?? []);
   }
 
   /** The answer as RowBinary, in pieces, for millions of rows; who reads adds what was read to `rowsRead`. */

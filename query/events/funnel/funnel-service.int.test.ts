@@ -183,6 +183,7 @@ it("explains its statements", async () => {
   const steps = (answer.explain as { step: string; store: string[] }[]).map(({ step }) => step);
   expect(steps).toEqual([
     "how many events there are each day",
+    "how many events there are each day",
     "events of group 1 of 1",
     "values of the breakdown",
   ]);
